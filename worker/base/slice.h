@@ -1,0 +1,51 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * slice - bytes that belong to somebody else (weir_slice of weir/handler.h).
+ *
+ * Threads: any; slices are values.
+ */
+#ifndef WEIR_BASE_SLICE_H
+#define WEIR_BASE_SLICE_H
+
+#include <weir/handler.h>
+
+#include <string.h>
+
+#define WEIR_SLICE_NONE ((weir_slice){ NULL, 0 })
+#define WEIR_SLICE_LIT(lit) ((weir_slice){ (lit), sizeof(lit) - 1 })
+
+/* A NUL-terminated text as a slice; NULL gives an absent slice. */
+static inline weir_slice weir_slice_of(const char *text)
+{
+    return (weir_slice){ text, text == NULL ? 0 : strlen(text) };
+}
+
+/* Same bytes; absent and empty differ. */
+static inline bool weir_slice_eq(weir_slice a, weir_slice b)
+{
+    return (a.data == NULL) == (b.data == NULL) && a.len == b.len &&
+           (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool weir_slice_is(weir_slice a, const char *text)
+{
+    return weir_slice_eq(a, weir_slice_of(text));
+}
+
+static inline bool weir_slice_starts(weir_slice a, weir_slice prefix)
+{
+    return a.len >= prefix.len && (prefix.len == 0 || memcmp(a.data, prefix.data, prefix.len) == 0);
+}
+
+static inline bool weir_slice_ends(weir_slice a, weir_slice suffix)
+{
+    return a.len >= suffix.len &&
+           (suffix.len == 0 ||
+            memcmp(a.data + a.len - suffix.len, suffix.data, suffix.len) == 0);
+}
+
+/* True if the bytes are valid UTF-8 (no surrogates, no overlong forms). */
+bool weir_utf8_ok(weir_slice s);
+
+#endif
