@@ -1,0 +1,92 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call - one attempt of a function at one event: what it asks, emits and says.
+ *
+ * The engine embeds a weir_call in its job, sets it up before an attempt and reads the verdict
+ * after it. The calls of weir/handler.h on a weir_call end here (call.c), reached through the
+ * table of api.c.
+ *
+ * Threads: one at a time uses a call; cancel() may come from any.
+ */
+#ifndef WEIR_HANDLERS_CALL_H
+#define WEIR_HANDLERS_CALL_H
+
+#include "schemas/event.h"
+#include "schemas/output.h"
+
+#define WEIR_CLASS_MAX 64   /* bytes of an error class, with NUL */
+#define WEIR_REASON_MAX 512 /* bytes of an error text, with NUL */
+
+/* What the engine answers to a call; one for each subscription, constant. */
+typedef struct weir_call_env {
+    void *arg;
+    const char *function, *sub;
+    bool is_replay;
+    bool has_to;           /* `to` is set: outputs without an address may be emitted */
+    size_t max_output;     /* bytes of key, data and headers of one output */
+    /* Address to the engine's indexes and target. 0, or ENXIO for an unknown queue or an
+     * address that cannot be one. NULL: the subscription's `to`. Any thread. */
+    int (*resolve)(void *arg, const char *address, weir_out *out);
+    /* The verdict of a pending call is there (the handler had returned before). Never blocks.
+     * Any thread. */
+    void (*completed)(void *arg, weir_call *call);
+} weir_call_env;
+
+/* Bits of weir_call.join. */
+enum { WEIR_CALL_RETURNED = 1, WEIR_CALL_COMPLETED = 2 };
+
+struct weir_call {
+    const weir_event *ev;
+    weir_arena *arena; /* outputs; the job's */
+    const weir_call_env *env;
+    void *local;
+    int attempt; /* from 1 */
+    int64_t deadline_us; /* monotonic; WEIR_NEVER: none */
+    atomic_bool is_cancelled;
+    atomic_uint join;
+
+    weir_out *outs, **outs_end;
+    uint32_t n_outs;
+    size_t out_bytes;
+    int emit_errno; /* the first failure of an emit */
+
+    weir_verdict verdict;
+    int64_t delay_ms; /* -1: the subscription's backoff */
+    char cls[WEIR_CLASS_MAX];
+    char reason[WEIR_REASON_MAX];
+};
+
+/* Ready for an attempt. arena is what outputs are copied into. */
+void weir_call_begin(weir_call *call, const weir_event *ev, weir_arena *arena,
+                     const weir_call_env *env, int attempt, int64_t deadline_us);
+
+/*
+ * The handler has returned `verdict`. True: the verdict is final and in call->verdict. False:
+ * it is pending; env->completed() will come (or has come).
+ */
+bool weir_call_returned(weir_call *call, weir_verdict verdict);
+
+/* Turns a verdict into what counts: unknown ones are WEIR_RETRY, a WEIR_DONE with a failed
+ * emit is a reject (or a retry after ENOMEM; then *is_free is true: no attempt is counted). */
+weir_verdict weir_call_settle(weir_call *call, bool *is_free);
+
+/* weir_call_cancelled() is true from now on. Any thread. */
+void weir_call_cancel(weir_call *call);
+
+/* The table that shared objects are given. */
+extern const weir_api weir_api_table;
+
+/* A batch as handlers see it. */
+struct weir_batch {
+    weir_call **calls;
+    weir_verdict *verdicts; /* 0: unset */
+    size_t n;
+};
+
+/* What init may ask. */
+struct weir_setup {
+    const char *config_json; /* "null" without one */
+};
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codec - how payload bytes become a value, and back.
+ *
+ * decode() first walks the bytes (depth, counts, UTF-8, duplicate keys at the top two levels),
+ * then lets the library parse them, once per event, into the event's arena where that is
+ * possible. Errors name the byte offset.
+ *
+ * Threads: any; a codec has no state.
+ */
+#ifndef WEIR_SCHEMAS_CODEC_H
+#define WEIR_SCHEMAS_CODEC_H
+
+#include "schemas/event.h"
+#include "schemas/value.h"
+
+#define WEIR_JSON_DEPTH 128
+#define WEIR_MSGPACK_DEPTH 32
+
+typedef struct weir_codec_ops {
+    const char *name;
+    const char *about;
+    weir_format format;
+    bool gives_value; /* weir_event_value() is not always NULL */
+    /* Checks bytes without building anything. */
+    weir_status (*walk)(weir_slice data, weir_err *err);
+    /* Fills value and attrs of ev and sets is_decoded. A tombstone decodes to no value. */
+    weir_status (*decode)(weir_event *ev, weir_err *err);
+    /* Appends v in this format. Returns WEIR_EINVAL if it cannot be said in it. */
+    weir_status (*encode)(const weir_value *v, weir_buf *out, weir_err *err);
+} weir_codec_ops;
+
+extern const weir_codec_ops weir_codec_raw, weir_codec_json, weir_codec_msgpack,
+    weir_codec_cloudevents;
+
+/* By name ("raw", ...); NULL: unknown. */
+const weir_codec_ops *weir_codec_find(const char *name);
+
+/* Parses JSON text that is not an event (config, captures, admin) into a document; the root is
+ * valid until weir_json_free(). */
+typedef struct weir_json weir_json;
+weir_status weir_json_parse(weir_slice text, weir_json **out, weir_err *err);
+const weir_value *weir_json_root(const weir_json *doc);
+void weir_json_free(weir_json *doc);
+
+#endif

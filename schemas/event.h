@@ -1,0 +1,125 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event - one Kafka record or Redis stream entry, as bytes.
+ *
+ * A source fills an event in place (the caller gives the storage and the arena); a codec
+ * decodes it once; after that it is only read. Bytes either belong to the queue's client
+ * (`native`, given back by native_free) or were copied into the event's arena.
+ *
+ *     weir_ev_begin -> source fills -> [codec.decode] -> reads ... -> weir_ev_end
+ *
+ * Threads: one at a time until the event is handed to a function, then any, read only.
+ */
+#ifndef WEIR_SCHEMAS_EVENT_H
+#define WEIR_SCHEMAS_EVENT_H
+
+#include "worker/base/arena.h"
+#include "worker/base/err.h"
+
+#include <stdatomic.h>
+
+/* A place in a partition or stream: Kafka {offset, 0}; Redis {milliseconds, sequence}. */
+typedef struct weir_pos {
+    uint64_t hi, lo;
+} weir_pos;
+
+static inline int weir_pos_cmp(weir_pos a, weir_pos b)
+{
+    if (a.hi != b.hi) {
+        return a.hi < b.hi ? -1 : 1;
+    }
+    return a.lo == b.lo ? 0 : (a.lo < b.lo ? -1 : 1);
+}
+
+/* What a source needs to acknowledge an event: a value, copied freely. */
+typedef struct weir_receipt {
+    uint32_t part;  /* the source's own slot of the partition or stream, from 0, dense */
+    uint32_t epoch; /* of the assignment it was read in */
+    weir_pos pos;
+} weir_receipt;
+
+/* What a source or codec found wrong with an event; it becomes a dead letter in its turn. */
+typedef enum weir_fault {
+    WEIR_FAULT_NONE = 0,
+    WEIR_FAULT_DECODE,    /* the bytes do not decode; fault_text says where and why */
+    WEIR_FAULT_TOO_LARGE, /* over worker.max_event */
+    WEIR_FAULT_LOOP       /* weir.hops has reached its end */
+} weir_fault;
+
+#define WEIR_POSITION_MAX 400 /* bytes of a position as text, with NUL */
+
+struct weir_event {
+    weir_slice data; /* as it came; data NULL: a tombstone */
+    weir_slice key;  /* data NULL: no key */
+    weir_header *headers; /* in order, repeated ones too; in the arena */
+    size_t n_headers;
+    int64_t time_ms;      /* the event's own; -1: unknown */
+    weir_slice where;     /* "kafka:orders/3@" or "redis:orders@"; lives as long as the source */
+    const char *topic;    /* the topic or stream; lives as long as the source */
+    int32_t partition;    /* -1: a stream */
+    weir_receipt receipt;
+    uint32_t n_delivered; /* deliveries that the queue counted, this one too; 0: it does not */
+    bool is_redis;        /* positions are id-shaped (ms-seq) */
+    bool is_object;       /* data is a JSON object made of the entry's fields */
+    size_t bytes;         /* what it costs in memory, for the budget */
+
+    weir_fault fault;
+    char *fault_text; /* in the arena */
+
+    weir_arena *arena;               /* for headers, values, copies; the caller's */
+    void *native;                    /* the client's message that the slices point into */
+    void (*native_free)(void *native); /* any thread */
+
+    bool is_decoded;
+    bool value_borrows; /* the value points into data */
+    const weir_value *value;
+    void *value_doc; /* what value_free wants */
+    void (*value_free)(void *doc);
+    weir_header *attrs; /* CloudEvents attributes; in the arena */
+    size_t n_attrs;
+    weir_slice payload; /* cloudevents structured: the data member's bytes; else data */
+
+    atomic_int position_state; /* see weir_ev_position */
+    char position_text[64];    /* short positions; longer ones are in the arena */
+    weir_slice position;
+};
+
+/* Makes ev empty (the storage may be anything) on that arena, which is reset. */
+void weir_ev_begin(weir_event *ev, weir_arena *arena);
+/* Gives back what the event holds; the arena itself stays the caller's. */
+void weir_ev_end(weir_event *ev);
+
+/*
+ * Copies data, key and headers into the arena and gives the client's message back. A value
+ * that pointed into the bytes is dropped; decode again. Does nothing when already done.
+ * Returns: WEIR_OK or WEIR_ENOMEM (the event is as it was).
+ */
+weir_status weir_ev_own(weir_event *ev);
+
+/* Marks the event as faulty; the text is copied into the arena (cut to 1,000 bytes). */
+void weir_ev_fault(weir_event *ev, weir_fault fault, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The last header of that name. */
+bool weir_ev_header(const weir_event *ev, const char *name, weir_slice *out);
+/* A CloudEvents attribute; absent: data NULL. */
+weir_slice weir_ev_attr(const weir_event *ev, const char *name);
+/* "kafka:orders/3@1042"; made on the first call, from any thread; ends with NUL. */
+weir_slice weir_ev_position(const weir_event *ev);
+
+/* A position taken apart; slices point into the text. */
+typedef struct weir_address {
+    char queue[64];
+    char topic[256];    /* topic or stream; for queue "file" a path */
+    int32_t partition;  /* -1: none given */
+    bool has_pos;
+    weir_pos pos;
+    bool is_id;         /* pos was written as ms-seq */
+} weir_address;
+
+/* "kafka:orders", "kafka:orders/3@1042", "redis:orders@1700000000000-0", ... A topic may hold
+ * any of a-zA-Z0-9._- (Kafka), a stream name any byte; the last '@' begins the place. */
+weir_status weir_address_parse(const char *text, weir_address *out, weir_err *err);
+
+#endif

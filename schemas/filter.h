@@ -1,0 +1,28 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filter - which events a subscription wants: the CloudEvents filter dialects.
+ *
+ * exact, prefix, suffix: a map of name to text; all, any: arrays of filters; not: a filter. An
+ * array of filters is an implicit all. A name is a CloudEvents attribute, `key`, a header
+ * (header.NAME, or any name that is no attribute of the event), or a JSON Pointer (/a/b) into
+ * the decoded event.
+ *
+ * Threads: any; a filter is constant once made.
+ */
+#ifndef WEIR_SCHEMAS_FILTER_H
+#define WEIR_SCHEMAS_FILTER_H
+
+#include "schemas/event.h"
+
+typedef struct weir_filter weir_filter;
+
+/* From the configuration's tree as JSON text. Errors name the path inside the filter. */
+weir_status weir_filter_new(const char *json, weir_filter **out, weir_err *err);
+void weir_filter_free(weir_filter *f);
+/* True if it holds a pointer, so events must be decoded first. */
+bool weir_filter_needs_value(const weir_filter *f);
+/* True: the event is wanted. A name that the event does not have never matches. */
+bool weir_filter_match(const weir_filter *f, const weir_event *ev);
+
+#endif

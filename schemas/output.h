@@ -1,0 +1,29 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * output - one event to publish: a result or a dead letter.
+ *
+ * Lives in its job's arena. The engine sets target and owner; the sink reads it between
+ * send() and done() and changes nothing.
+ */
+#ifndef WEIR_SCHEMAS_OUTPUT_H
+#define WEIR_SCHEMAS_OUTPUT_H
+
+#include "worker/base/slice.h"
+
+typedef struct weir_out {
+    struct weir_out *next; /* of the same job, in the order of emit */
+    uint16_t sink;         /* the engine's index of the queue that gets it */
+    uint16_t address;      /* the engine's index of the address */
+    void *target;          /* the sink's own handle of the topic or stream */
+    weir_slice key;        /* data NULL: none */
+    weir_slice data;       /* data NULL: a tombstone */
+    const weir_header *headers;
+    size_t n_headers;
+    int32_t partition; /* -1: by the partitioner */
+    int64_t time_ms;   /* -1: now */
+    void *owner;       /* the engine's job */
+    uint8_t state;     /* the engine's: see settle.c */
+} weir_out;
+
+#endif
