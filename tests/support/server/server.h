@@ -1,0 +1,83 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server - the helper program that keeps one real server for a test.
+ *
+ *   weir-test-server kafka VERSION [PROPERTIES]
+ *   weir-test-server redis durable|memory [OPTION...]
+ *   weir-test-server mock N_BROKERS
+ *   weir-test-server ask ADDRESS COMMAND          one topic command to a Kafka that runs
+ *   weir-test-server share VERSION FILE           a Kafka for all tests of one ctest run
+ *   weir-test-server unshare FILE
+ *
+ * Prints "ok ADDRESS" when the server answers, or "error TEXT" and ends with 1. Then it takes
+ * one command a line from its standard input and prints "ok" or "error TEXT" for each:
+ * start stop kill freeze thaw, topic NAME PARTITIONS [NAME=VALUE...], and for a mock also
+ * fail APIKEY CODE..., up ID, down ID, delay ID MS. When its standard input ends, the server
+ * and its data are gone.
+ *
+ * Threads: main only, but for what librdkafka starts.
+ */
+#ifndef WEIR_TESTS_SUPPORT_SERVER_H
+#define WEIR_TESTS_SUPPORT_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SERVER_MAX_ARGS 48
+#define SERVER_READY_MS 90000 /* until a server answers; only ends what hangs */
+#define SERVER_STOP_MS 30000  /* from SIGTERM to SIGKILL */
+
+typedef struct server server;
+
+/* What differs between the kinds of servers that are processes. */
+typedef struct server_kind {
+    /* Writes the files of a new data folder; ports are set. false: text is set. */
+    bool (*prepare)(server *srv);
+    /* Fills argv (NULL-ended). Strings live as long as the server. */
+    bool (*command)(server *srv, char **argv);
+    /* Does it answer? Waits half a second at most. */
+    bool (*answers)(server *srv);
+} server_kind;
+
+struct server {
+    const server_kind *kind;
+    const char *version;      /* Kafka */
+    const char *properties;   /* Kafka: lines, may be empty */
+    bool is_durable;          /* Redis */
+    char **options;           /* Redis: NULL-ended */
+    char dir[256];            /* data, configuration, log; empty: none yet */
+    char address[64];
+    uint16_t port, port2;     /* port2: Kafka's controller */
+    pid_t pid;                /* 0: not running */
+    char text[2048];          /* why something failed */
+};
+
+extern const server_kind server_kafka;
+extern const server_kind server_redis;
+
+/* Sets srv->text. Always returns false. */
+bool server_fail(server *srv, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes a file inside srv->dir. */
+bool server_write(server *srv, const char *name, const char *text);
+
+/* Runs argv to its end, output to srv->dir/log. false: did not end with 0. */
+bool server_run(server *srv, char *const *argv);
+
+/* Life and death, as the commands of the same name. */
+bool server_open(server *srv);
+bool server_start(server *srv);
+bool server_stop(server *srv);
+bool server_kill(server *srv);
+void server_close(server *srv);
+
+/* Makes a topic and waits for its leaders; rest is "NAME PARTITIONS [NAME=VALUE...]". */
+bool server_topic(server *srv, char *rest);
+
+/* The whole life of a mock cluster; returns the exit code. */
+int server_mock(const char *n_brokers);
+
+#endif
