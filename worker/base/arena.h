@@ -3,7 +3,7 @@
 /*
  * arena - memory that is given back all at once.
  *
- * An arena hands out pieces of a few chunks. weir_arena_reset() keeps the first chunk, so an
+ * An arena hands out pieces of a few chunks. weir_arena_reset() keeps one chunk, so an
  * arena that is used again and again for similar work does not allocate.
  *
  * Threads: one at a time.
@@ -18,7 +18,7 @@
 typedef struct weir_arena_chunk weir_arena_chunk;
 
 typedef struct weir_arena {
-    weir_arena_chunk *chunks; /* the newest first; the last in the list is kept on reset */
+    weir_arena_chunk *chunks; /* the one being filled first; it is kept on reset */
     size_t n_bytes;           /* handed out since the last reset */
     size_t chunk_bytes;       /* of a new chunk, at least */
 } weir_arena;

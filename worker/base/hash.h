@@ -19,6 +19,8 @@ uint64_t weir_hash(const void *data, size_t len, uint64_t seed);
 uint64_t weir_hash_seed(void);
 /* CRC32C (Castagnoli) of data, going on from crc (0 to begin). For what is written down. */
 uint32_t weir_crc32c(uint32_t crc, const void *data, size_t len);
+/* The same without the processor's instruction: the reference that tests compare with. */
+uint32_t weir_crc32c_portable(uint32_t crc, const void *data, size_t len);
 /* A fast pseudo-random generator (xoshiro256** or the like) seeded by the caller: for jitter. */
 typedef struct weir_rand {
     uint64_t s[4];

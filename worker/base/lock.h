@@ -58,7 +58,7 @@ bool weir_signal_wait(weir_signal *sig, unsigned seen, int64_t until_us);
 /* Raises the number and wakes up to n sleepers (INT_MAX: all). Cheap if nobody sleeps. */
 void weir_signal_raise(weir_signal *sig, int n);
 
-/* Starts a thread with all signals blocked, a name of at most 15 bytes, and a stack of
+/* Starts a thread with all signals blocked (but those of faults, such as SIGSEGV), a name of at most 15 bytes, and a stack of
  * stack_bytes (0: 256 KiB). Returns 0 or an errno. */
 int weir_thread_start(pthread_t *thread, const char *name, size_t stack_bytes,
                       void *(*main)(void *), void *arg);

@@ -45,6 +45,8 @@ static inline bool weir_slice_ends(weir_slice a, weir_slice suffix)
             memcmp(a.data + a.len - suffix.len, suffix.data, suffix.len) == 0);
 }
 
+/* How many bytes the UTF-8 sequence at s.data[at] takes (1..4); 0: it is none, or the end. */
+size_t weir_utf8_step(weir_slice s, size_t at);
 /* True if the bytes are valid UTF-8 (no surrogates, no overlong forms). */
 bool weir_utf8_ok(weir_slice s);
 
