@@ -36,7 +36,9 @@ typedef enum weir_trouble {
     WEIR_TROUBLE_LOST_POSITION, /* retention has eaten the committed position */
     WEIR_TROUBLE_UNDECODABLE,   /* the client cannot read a batch at this position */
     WEIR_TROUBLE_RECREATED,     /* the committed position lies beyond the end */
-    WEIR_TROUBLE_FATAL          /* this instance of the client is finished */
+    WEIR_TROUBLE_FATAL,         /* this instance of the client is finished */
+    WEIR_TROUBLE_NO_POSITION    /* start: committed, and the group has no position: `run` ends
+                                   with 78 */
 } weir_trouble;
 
 typedef struct weir_source_host {
