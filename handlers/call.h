@@ -23,8 +23,8 @@ typedef struct weir_call_env {
     void *arg;
     const char *function, *sub;
     bool is_replay;
-    bool has_to;           /* `to` is set: outputs without an address may be emitted */
-    size_t max_output;     /* bytes of key, data and headers of one output */
+    bool has_to;       /* `to` is set: outputs without an address may be emitted */
+    size_t max_output; /* bytes of key, data and headers of one output */
     /* Address to the engine's indexes and target. 0, or ENXIO for an unknown queue or an
      * address that cannot be one. NULL: the subscription's `to`. Any thread. */
     int (*resolve)(void *arg, const char *address, weir_out *out);
@@ -41,7 +41,7 @@ struct weir_call {
     weir_arena *arena; /* outputs; the job's */
     const weir_call_env *env;
     void *local;
-    int attempt; /* from 1 */
+    int attempt;         /* from 1 */
     int64_t deadline_us; /* monotonic; WEIR_NEVER: none */
     atomic_bool is_cancelled;
     atomic_uint join;

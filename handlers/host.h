@@ -20,9 +20,10 @@ typedef struct weir_host_info {
 } weir_host_info;
 
 typedef struct weir_host_setup {
-    const char *name;        /* of the entry under `functions:` */
-    const void *opts;        /* the adapter's struct, filled by its rows */
-    const char *base_dir;    /* relative paths start here: the configuration's folder */
+    const char *name; /* of the entry under `functions:` */
+    const void *opts; /* the adapter's struct, filled by its rows */
+    /* relative paths start here: the configuration's folder */
+    const char *base_dir;
     const char *config_json; /* "null" without one */
 } weir_host_setup;
 

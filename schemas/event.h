@@ -34,7 +34,8 @@ static inline int weir_pos_cmp(weir_pos a, weir_pos b)
 
 /* What a source needs to acknowledge an event: a value, copied freely. */
 typedef struct weir_receipt {
-    uint32_t part;  /* the source's own slot of the partition or stream, from 0, dense */
+    /* the source's own slot of the partition or stream, from 0, dense */
+    uint32_t part;
     uint32_t epoch; /* of the assignment it was read in */
     weir_pos pos;
 } weir_receipt;
@@ -50,25 +51,27 @@ typedef enum weir_fault {
 #define WEIR_POSITION_MAX 400 /* bytes of a position as text, with NUL */
 
 struct weir_event {
-    weir_slice data; /* as it came; data NULL: a tombstone */
-    weir_slice key;  /* data NULL: no key */
+    weir_slice data;      /* as it came; data NULL: a tombstone */
+    weir_slice key;       /* data NULL: no key */
     weir_header *headers; /* in order, repeated ones too; in the arena */
     size_t n_headers;
-    int64_t time_ms;      /* the event's own; -1: unknown */
-    weir_slice where;     /* "kafka:orders/3@" or "redis:orders@"; lives as long as the source */
-    const char *topic;    /* the topic or stream; lives as long as the source */
-    int32_t partition;    /* -1: a stream */
+    int64_t time_ms; /* the event's own; -1: unknown */
+    /* "kafka:orders/3@" or "redis:orders@"; lives as long as the source */
+    weir_slice where;
+    const char *topic; /* the topic or stream; lives as long as the source */
+    int32_t partition; /* -1: a stream */
     weir_receipt receipt;
-    uint32_t n_delivered; /* deliveries that the queue counted, this one too; 0: it does not */
-    bool is_redis;        /* positions are id-shaped (ms-seq) */
-    bool is_object;       /* data is a JSON object made of the entry's fields */
-    size_t bytes;         /* what it costs in memory, for the budget */
+    /* deliveries that the queue counted, this one too; 0: it does not */
+    uint32_t n_delivered;
+    bool is_redis;  /* positions are id-shaped (ms-seq) */
+    bool is_object; /* data is a JSON object made of the entry's fields */
+    size_t bytes;   /* what it costs in memory, for the budget */
 
     weir_fault fault;
     char *fault_text; /* in the arena */
 
-    weir_arena *arena;               /* for headers, values, copies; the caller's */
-    void *native;                    /* the client's message that the slices point into */
+    weir_arena *arena; /* for headers, values, copies; the caller's */
+    void *native;      /* the client's message that the slices point into */
     void (*native_free)(void *native); /* any thread */
 
     bool is_decoded;
@@ -78,7 +81,8 @@ struct weir_event {
     void (*value_free)(void *doc);
     weir_header *attrs; /* CloudEvents attributes; in the arena */
     size_t n_attrs;
-    weir_slice payload; /* cloudevents structured: the data member's bytes; else data */
+    /* cloudevents structured: the data member's bytes; else data */
+    weir_slice payload;
 
     atomic_int position_state; /* see weir_ev_position */
     char position_text[64];    /* short positions; longer ones are in the arena */
@@ -111,11 +115,11 @@ weir_slice weir_ev_position(const weir_event *ev);
 /* A position taken apart; slices point into the text. */
 typedef struct weir_address {
     char queue[64];
-    char topic[256];    /* topic or stream; for queue "file" a path */
-    int32_t partition;  /* -1: none given */
+    char topic[256];   /* topic or stream; for queue "file" a path */
+    int32_t partition; /* -1: none given */
     bool has_pos;
     weir_pos pos;
-    bool is_id;         /* pos was written as ms-seq */
+    bool is_id; /* pos was written as ms-seq */
 } weir_address;
 
 /* "kafka:orders", "kafka:orders/3@1042", "redis:orders@1700000000000-0", ... A topic may hold

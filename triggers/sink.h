@@ -25,7 +25,8 @@ typedef enum weir_sent {
 typedef struct weir_sent_result {
     weir_out *out;
     weir_sent sent;
-    const char *text; /* why, for people; static or a loan until done() returns; may be NULL */
+    /* why, for people; static or a loan until done() returns; may be NULL */
+    const char *text;
 } weir_sent_result;
 
 typedef void weir_sent_fn(void *arg, const weir_sent_result *results, size_t n);
@@ -35,7 +36,8 @@ typedef struct weir_sink_setup {
     const char *queue_name; /* the name under `queues:` */
     const char *service, *instance;
     size_t max_bytes; /* for the client's queue */
-    size_t max_record; /* largest output that may come: max_event and what is added */
+    /* largest output that may come: max_event and what is added */
+    size_t max_record;
     weir_sent_fn *done;
     void *arg;
 } weir_sink_setup;

@@ -37,7 +37,7 @@ typedef enum weir_trouble {
     WEIR_TROUBLE_UNDECODABLE,   /* the client cannot read a batch at this position */
     WEIR_TROUBLE_RECREATED,     /* the committed position lies beyond the end */
     WEIR_TROUBLE_FATAL,         /* this instance of the client is finished */
-    WEIR_TROUBLE_NO_POSITION    /* start: committed, and the group has no position: `run` ends
+    WEIR_TROUBLE_NO_POSITION /* start: committed, and the group has no position: `run` ends
                                    with 78 */
 } weir_trouble;
 
@@ -51,7 +51,8 @@ typedef struct weir_source_host {
     /* These are gone already: nothing of them may be sent or committed any more. */
     void (*lost)(void *arg, const weir_epoch *e, size_t n);
     /* Something holds a part (e NULL: the whole source); kind NONE ends it. */
-    void (*trouble)(void *arg, const weir_epoch *e, weir_trouble kind, const char *text);
+    void (*trouble)(void *arg, const weir_epoch *e, weir_trouble kind,
+                    const char *text);
 } weir_source_host;
 
 typedef enum weir_start {
@@ -64,7 +65,8 @@ typedef enum weir_start {
 typedef struct weir_source_setup {
     const void *queue;      /* the adapter's struct, filled by its rows of weir_opt */
     const char *queue_name; /* the name under `queues:` */
-    const char *const *topics; /* topics or streams; Kafka: a pattern starts with ^ */
+    /* topics or streams; Kafka: a pattern starts with ^ */
+    const char *const *topics;
     size_t n_topics;
     const char *const *never; /* topics that a pattern must not match */
     size_t n_never;
@@ -73,17 +75,18 @@ typedef struct weir_source_setup {
     const char *service;  /* worker.name */
     const char *instance; /* worker.instance, unique on this host */
     weir_start start;
-    int64_t start_ms; /* WEIR_START_TIME: milliseconds since 1970 */
+    int64_t start_ms;           /* WEIR_START_TIME: milliseconds since 1970 */
     bool stop_on_lost_position; /* else go on at the earliest */
     int64_t commit_us;
     int64_t handover_us;
     int64_t claim_after_us;
-    bool is_single;  /* redis: by a lease, one replica at a time */
-    bool is_static;  /* kafka: group.instance.id */
-    int assignor;    /* kafka: 0 range, 1 cooperative-sticky */
+    bool is_single;                     /* redis: by a lease, one replica at a time */
+    bool is_static;                     /* kafka: group.instance.id */
+    int assignor;                       /* kafka: 0 range, 1 cooperative-sticky */
     const char *data_field, *key_field; /* redis */
     size_t max_event; /* bytes; larger ones get WEIR_FAULT_TOO_LARGE */
-    size_t max_events, max_bytes; /* this source's part of the budget, for client queues */
+    /* this source's part of the budget, for client queues */
+    size_t max_events, max_bytes;
     const weir_source_host *host; /* lives as long as the source */
 } weir_source_setup;
 
@@ -94,15 +97,18 @@ typedef struct weir_part_stat {
     int64_t lag;        /* end minus committed; -1: unknown */
     int64_t n_unacked;  /* given out and not acked */
     weir_pos committed; /* hi UINT64_MAX: none */
-    int64_t lag_us;     /* age of the first uncommitted event that is known; -1: unknown */
+    /* age of the first uncommitted event that is known; -1: unknown */
+    int64_t lag_us;
 } weir_part_stat;
 
 typedef struct weir_source_stat {
-    bool is_joined; /* member of its group, with or without partitions, or standing by */
+    /* member of its group, with or without partitions, or standing by */
+    bool is_joined;
     bool is_standby;
     uint64_t n_commits, n_rebalances;
-    uint64_t n_trimmed;     /* redis: entries gone before they were handled */
-    uint64_t n_redelivered; /* events given out that were given out before (reclaim, replays) */
+    uint64_t n_trimmed; /* redis: entries gone before they were handled */
+    /* events given out that were given out before (reclaim, replays) */
+    uint64_t n_redelivered;
     size_t n_client; /* events and bytes in the client's queues */
     size_t client_bytes;
 } weir_source_stat;
@@ -138,7 +144,8 @@ typedef struct weir_source_ops {
     /* Commits what is acked, now; intake thread. WEIR_OK, or WEIR_ETIMEOUT at until_us. */
     weir_status (*flush)(void *self, int64_t until_us);
     /* A consistent copy; fills up to cap parts, returns how many there are. Any thread. */
-    size_t (*stat)(void *self, weir_source_stat *out, weir_part_stat *parts, size_t cap);
+    size_t (*stat)(void *self, weir_source_stat *out, weir_part_stat *parts,
+                   size_t cap);
     /* Moves past pos on a part that is in trouble UNDECODABLE at it, or has it unacked;
      * intake thread. May be NULL. */
     weir_status (*skip)(void *self, const char *topic, int32_t partition, weir_pos pos,

@@ -51,9 +51,9 @@ typedef struct {
 
 /* What a function says of an event. Any other value counts as WEIR_RETRY. */
 typedef enum {
-    WEIR_DONE = 1,    /* handled; what was emitted is published, then the event is done */
-    WEIR_RETRY,       /* failed; again later by the subscription's retry rules */
-    WEIR_REJECT,      /* will never work: a dead letter, now */
+    WEIR_DONE = 1, /* handled; what was emitted is published, then the event is done */
+    WEIR_RETRY,    /* failed; again later by the subscription's retry rules */
+    WEIR_REJECT,   /* will never work: a dead letter, now */
     WEIR_UNAVAILABLE, /* what the function calls is down: no attempt is counted */
     WEIR_PENDING      /* weir_complete() will say it later */
 } weir_verdict;
@@ -89,11 +89,11 @@ typedef enum {
 /* Levels of weir_call_log(). */
 enum { WEIR_LOG_DEBUG = 0, WEIR_LOG_INFO, WEIR_LOG_WARN, WEIR_LOG_ERROR };
 
-typedef struct weir_event weir_event;   /* one event; read only */
-typedef struct weir_call weir_call;     /* one attempt at one event */
-typedef struct weir_batch weir_batch;   /* several events given to handle_batch at once */
-typedef struct weir_value weir_value;   /* a decoded value */
-typedef struct weir_setup weir_setup;   /* what init may ask */
+typedef struct weir_event weir_event; /* one event; read only */
+typedef struct weir_call weir_call;   /* one attempt at one event */
+typedef struct weir_batch weir_batch; /* several events given to handle_batch at once */
+typedef struct weir_value weir_value; /* a decoded value */
+typedef struct weir_setup weir_setup; /* what init may ask */
 typedef struct weir_writer weir_writer; /* a document being written */
 
 /* Where an iteration over an array or map stands; zero it to begin. */
@@ -104,7 +104,8 @@ typedef struct {
 
 /* An event to publish. Its bytes are copied before weir_emit() returns. */
 typedef struct {
-    const char *to;  /* an address such as "kafka:receipts"; NULL: the subscription's `to` */
+    /* an address such as "kafka:receipts"; NULL: the subscription's `to` */
+    const char *to;
     weir_slice key;  /* data NULL: no key */
     weir_slice data; /* data NULL needs tombstone */
     const weir_header *headers;
@@ -130,7 +131,8 @@ typedef struct {
     /* Instead of handle: a verdict per item; unset items count as WEIR_RETRY. */
     void (*handle_batch)(void *state, weir_batch *batch);
     bool wants_value; /* reads decoded values: format raw is refused */
-    bool replay_safe; /* may be replayed without asking: no side effects but its outputs */
+    /* may be replayed without asking: no side effects but its outputs */
+    bool replay_safe;
 } weir_function;
 
 /*
@@ -142,7 +144,8 @@ typedef struct weir_api {
     weir_slice (*event_data)(const weir_event *ev);
     weir_slice (*event_key)(const weir_event *ev);
     bool (*event_header)(const weir_event *ev, const char *name, weir_slice *out);
-    bool (*event_header_at)(const weir_event *ev, size_t i, weir_slice *name, weir_slice *value);
+    bool (*event_header_at)(const weir_event *ev, size_t i, weir_slice *name,
+                            weir_slice *value);
     weir_slice (*event_attr)(const weir_event *ev, const char *name);
     weir_slice (*event_position)(const weir_event *ev);
     int64_t (*event_time_ms)(const weir_event *ev);
@@ -173,9 +176,12 @@ typedef struct weir_api {
     void (*write_string)(weir_writer *w, weir_slice value);
     void (*write_binary)(weir_writer *w, weir_slice value);
     void (*write_value)(weir_writer *w, const weir_value *value);
-    weir_verdict (*reject)(weir_call *call, const char *cls, const char *fmt, va_list args);
-    weir_verdict (*retry)(weir_call *call, int64_t delay_ms, const char *fmt, va_list args);
-    weir_verdict (*unavailable)(weir_call *call, int64_t delay_ms, const char *fmt, va_list args);
+    weir_verdict (*reject)(weir_call *call, const char *cls, const char *fmt,
+                           va_list args);
+    weir_verdict (*retry)(weir_call *call, int64_t delay_ms, const char *fmt,
+                          va_list args);
+    weir_verdict (*unavailable)(weir_call *call, int64_t delay_ms, const char *fmt,
+                                va_list args);
     int (*call_attempt)(const weir_call *call);
     bool (*call_replay)(const weir_call *call);
     void *(*call_local)(weir_call *call);
@@ -193,12 +199,13 @@ typedef struct weir_api {
 /* What a shared object exports under the name `weir_library`. */
 typedef struct {
     uint32_t major, minor;
-    size_t library_size;   /* sizeof(weir_library_table) of the shared object */
-    size_t function_size;  /* sizeof(weir_function) of the shared object */
-    size_t api_size;       /* sizeof(weir_api) of the shared object */
+    size_t library_size;  /* sizeof(weir_library_table) of the shared object */
+    size_t function_size; /* sizeof(weir_function) of the shared object */
+    size_t api_size;      /* sizeof(weir_api) of the shared object */
     size_t n_functions;
     const weir_function *functions;
-    const weir_api **api;  /* the worker stores its table here before it calls anything */
+    /* the worker stores its table here before it calls anything */
+    const weir_api **api;
 } weir_library_table;
 
 #ifndef WEIR_INSIDE
@@ -213,15 +220,19 @@ extern WEIR_HIDDEN const weir_api *weir_api_;
 #endif
 
 /* Exports `table`, an array of weir_function. Once in a shared object, at file scope. */
-#define WEIR_FUNCTIONS(table)                                                            \
-    WEIR_EXTERN_C_ WEIR_HIDDEN const weir_api *weir_api_;                                \
-    const weir_api *weir_api_ = NULL;                                                    \
-    WEIR_EXTERN_C_ WEIR_EXPORT const weir_library_table weir_library;                    \
-    const weir_library_table weir_library = {                                            \
-        WEIR_API_MAJOR,        WEIR_API_MINOR,                                           \
-        sizeof(weir_library_table), sizeof(weir_function),                               \
-        sizeof(weir_api),      sizeof(table) / sizeof((table)[0]),                       \
-        (table),               &weir_api_,                                               \
+#define WEIR_FUNCTIONS(table)                                                          \
+    WEIR_EXTERN_C_ WEIR_HIDDEN const weir_api *weir_api_;                              \
+    const weir_api *weir_api_ = NULL;                                                  \
+    WEIR_EXTERN_C_ WEIR_EXPORT const weir_library_table weir_library;                  \
+    const weir_library_table weir_library = {                                          \
+        WEIR_API_MAJOR,                                                                \
+        WEIR_API_MINOR,                                                                \
+        sizeof(weir_library_table),                                                    \
+        sizeof(weir_function),                                                         \
+        sizeof(weir_api),                                                              \
+        sizeof(table) / sizeof((table)[0]),                                            \
+        (table),                                                                       \
+        &weir_api_,                                                                    \
     }
 
 /* -- events: read only, any thread ------------------------------------------------- */
@@ -239,14 +250,15 @@ static inline weir_slice weir_event_key(const weir_event *ev)
 }
 
 /* The last header of that name; false: there is none. */
-static inline bool weir_event_header(const weir_event *ev, const char *name, weir_slice *out)
+static inline bool weir_event_header(const weir_event *ev, const char *name,
+                                     weir_slice *out)
 {
     return weir_api_->event_header(ev, name, out);
 }
 
 /* The i-th header from 0, in the event's order, repeated names too; false: past the end. */
-static inline bool weir_event_header_at(const weir_event *ev, size_t i, weir_slice *name,
-                                        weir_slice *value)
+static inline bool weir_event_header_at(const weir_event *ev, size_t i,
+                                        weir_slice *name, weir_slice *value)
 {
     return weir_api_->event_header_at(ev, i, name, value);
 }
@@ -437,9 +449,10 @@ static inline void weir_write_value(weir_writer *w, const weir_value *value)
 /* -- verdicts ------------------------------------------------------------------------ */
 
 /* Says why and returns WEIR_REJECT. cls is a short stable word for counting ("no-amount"). */
-static inline weir_verdict weir_reject(weir_call *call, const char *cls, const char *fmt, ...)
-    WEIR_PRINTF(3, 4);
-static inline weir_verdict weir_reject(weir_call *call, const char *cls, const char *fmt, ...)
+static inline weir_verdict weir_reject(weir_call *call, const char *cls,
+                                       const char *fmt, ...) WEIR_PRINTF(3, 4);
+static inline weir_verdict weir_reject(weir_call *call, const char *cls,
+                                       const char *fmt, ...)
 {
     va_list args;
     weir_verdict verdict;
@@ -451,9 +464,10 @@ static inline weir_verdict weir_reject(weir_call *call, const char *cls, const c
 }
 
 /* Says why and returns WEIR_RETRY; delay_ms -1: the subscription's backoff. */
-static inline weir_verdict weir_retry(weir_call *call, int64_t delay_ms, const char *fmt, ...)
-    WEIR_PRINTF(3, 4);
-static inline weir_verdict weir_retry(weir_call *call, int64_t delay_ms, const char *fmt, ...)
+static inline weir_verdict weir_retry(weir_call *call, int64_t delay_ms,
+                                      const char *fmt, ...) WEIR_PRINTF(3, 4);
+static inline weir_verdict weir_retry(weir_call *call, int64_t delay_ms,
+                                      const char *fmt, ...)
 {
     va_list args;
     weir_verdict verdict;
@@ -468,10 +482,10 @@ static inline weir_verdict weir_retry(weir_call *call, int64_t delay_ms, const c
  * Says why and returns WEIR_UNAVAILABLE: what the function calls is down. No attempt is
  * counted, intake pauses, and one event probes after delay_ms (-1: the backoff).
  */
-static inline weir_verdict weir_unavailable(weir_call *call, int64_t delay_ms, const char *fmt,
-                                            ...) WEIR_PRINTF(3, 4);
-static inline weir_verdict weir_unavailable(weir_call *call, int64_t delay_ms, const char *fmt,
-                                            ...)
+static inline weir_verdict weir_unavailable(weir_call *call, int64_t delay_ms,
+                                            const char *fmt, ...) WEIR_PRINTF(3, 4);
+static inline weir_verdict weir_unavailable(weir_call *call, int64_t delay_ms,
+                                            const char *fmt, ...)
 {
     va_list args;
     weir_verdict verdict;

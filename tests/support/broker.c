@@ -23,18 +23,20 @@
 extern char **environ;
 
 struct weir_broker {
-    pid_t pid;    /* of the helper; 0 for a shared Kafka */
-    FILE *to;     /* commands; the helper ends when this closes */
-    FILE *from;   /* answers */
+    pid_t pid;  /* of the helper; 0 for a shared Kafka */
+    FILE *to;   /* commands; the helper ends when this closes */
+    FILE *from; /* answers */
     char address[512];
 };
 
-static weir_status broker_read(weir_broker *broker, char *rest, size_t len, weir_err *err)
+static weir_status broker_read(weir_broker *broker, char *rest, size_t len,
+                               weir_err *err)
 {
     char line[MAX_LINE];
 
     if (fgets(line, sizeof(line), broker->from) == NULL) {
-        return weir_fail(err, WEIR_EIO, "test server: the helper ended without an answer");
+        return weir_fail(err, WEIR_EIO,
+                         "test server: the helper ended without an answer");
     }
     line[strcspn(line, "\n")] = '\0';
     if (strncmp(line, "ok", 2) != 0) {
@@ -49,7 +51,8 @@ static weir_status broker_read(weir_broker *broker, char *rest, size_t len, weir
 static weir_status broker_say(weir_broker *broker, const char *line, weir_err *err)
 {
     if (broker->to == NULL) {
-        return weir_fail(err, WEIR_EINVAL, "test server: \"%s\" to a shared server", line);
+        return weir_fail(err, WEIR_EINVAL, "test server: \"%s\" to a shared server",
+                         line);
     }
     if (fprintf(broker->to, "%s\n", line) < 0 || fflush(broker->to) != 0) {
         return weir_fail(err, WEIR_EIO, "test server: the helper is gone");
@@ -75,7 +78,8 @@ static weir_status broker_spawn(char *const *argv, weir_broker *broker, weir_err
     rc = posix_spawn(&broker->pid, WEIR_TEST_SERVER, &actions, NULL, argv, environ);
     if (rc != 0) {
         broker->pid = 0;
-        st = weir_fail(err, WEIR_EIO, "test server: %s: %s", WEIR_TEST_SERVER, strerror(rc));
+        st = weir_fail(err, WEIR_EIO, "test server: %s: %s", WEIR_TEST_SERVER,
+                       strerror(rc));
         goto out;
     }
     broker->to = fdopen(to[1], "w");
@@ -106,7 +110,8 @@ static weir_status broker_open(char *const *argv, weir_broker **out, weir_err *e
     if ((st = broker_spawn(argv, broker, err)) != WEIR_OK) {
         goto out;
     }
-    if ((st = broker_read(broker, broker->address, sizeof(broker->address), err)) != WEIR_OK) {
+    if ((st = broker_read(broker, broker->address, sizeof(broker->address), err)) !=
+        WEIR_OK) {
         goto out;
     }
     *out = broker;
@@ -127,8 +132,8 @@ static char *broker_word(const char *word)
     return copy;
 }
 
-static weir_status broker_run(const char *const *words, size_t n, const char *const *more,
-                              weir_broker **out, weir_err *err)
+static weir_status broker_run(const char *const *words, size_t n,
+                              const char *const *more, weir_broker **out, weir_err *err)
 {
     char *argv[MAX_ARGS + 1] = { NULL };
     size_t n_args = 0;
@@ -148,16 +153,16 @@ static weir_status broker_run(const char *const *words, size_t n, const char *co
     return st;
 }
 
-weir_status weir_broker_start_kafka(const char *version, const char *properties, weir_broker **out,
-                                    weir_err *err)
+weir_status weir_broker_start_kafka(const char *version, const char *properties,
+                                    weir_broker **out, weir_err *err)
 {
     const char *words[] = { "kafka", version, properties != NULL ? properties : "" };
 
     return broker_run(words, 3, NULL, out, err);
 }
 
-weir_status weir_broker_start_redis(bool is_durable, const char *const *options, weir_broker **out,
-                                    weir_err *err)
+weir_status weir_broker_start_redis(bool is_durable, const char *const *options,
+                                    weir_broker **out, weir_err *err)
 {
     const char *words[] = { "redis", is_durable ? "durable" : "memory" };
 
@@ -188,7 +193,8 @@ static bool broker_answers(uint16_t port)
     return is_there;
 }
 
-weir_status weir_broker_share_kafka(const char *version, weir_broker **out, weir_err *err)
+weir_status weir_broker_share_kafka(const char *version, weir_broker **out,
+                                    weir_err *err)
 {
     char path[1024];
     weir_broker *broker = calloc(1, sizeof(*broker));
@@ -268,7 +274,8 @@ weir_status weir_broker_thaw(weir_broker *broker, weir_err *err)
 }
 
 /* A shared Kafka has no helper on our end of a pipe: a short-lived one makes the topic. */
-static weir_status broker_topic_shared(const weir_broker *broker, const char *command, weir_err *err)
+static weir_status broker_topic_shared(const weir_broker *broker, const char *command,
+                                       weir_err *err)
 {
     const char *words[] = { "ask", broker->address, command };
     weir_broker *helper = NULL;
@@ -282,13 +289,16 @@ weir_status weir_broker_topic(weir_broker *broker, const char *topic, int n_part
                               const char *const *settings, weir_err *err)
 {
     char line[MAX_LINE];
-    size_t len = (size_t)snprintf(line, sizeof(line), "topic %s %d", topic, n_partitions);
+    size_t len =
+        (size_t)snprintf(line, sizeof(line), "topic %s %d", topic, n_partitions);
 
-    for (size_t i = 0; settings != NULL && settings[i] != NULL && len < sizeof(line); i++) {
+    for (size_t i = 0; settings != NULL && settings[i] != NULL && len < sizeof(line);
+         i++) {
         len += (size_t)snprintf(line + len, sizeof(line) - len, " %s", settings[i]);
     }
     if (len >= sizeof(line)) {
-        return weir_fail(err, WEIR_EINVAL, "test server: too many settings of topic %s", topic);
+        return weir_fail(err, WEIR_EINVAL, "test server: too many settings of topic %s",
+                         topic);
     }
     if (broker->to == NULL) {
         return broker_topic_shared(broker, line, err);
@@ -296,8 +306,8 @@ weir_status weir_broker_topic(weir_broker *broker, const char *topic, int n_part
     return broker_say(broker, line, err);
 }
 
-weir_status weir_broker_fail_requests(weir_broker *broker, int api_key, const int *codes, size_t n,
-                                      weir_err *err)
+weir_status weir_broker_fail_requests(weir_broker *broker, int api_key,
+                                      const int *codes, size_t n, weir_err *err)
 {
     char line[MAX_LINE];
     size_t len = (size_t)snprintf(line, sizeof(line), "fail %d", api_key);
@@ -319,7 +329,8 @@ weir_status weir_broker_set_up(weir_broker *broker, int id, bool is_up, weir_err
     return broker_say(broker, line, err);
 }
 
-weir_status weir_broker_set_delay(weir_broker *broker, int id, int delay_ms, weir_err *err)
+weir_status weir_broker_set_delay(weir_broker *broker, int id, int delay_ms,
+                                  weir_err *err)
 {
     char line[64];
 
@@ -334,7 +345,8 @@ char *weir_broker_name(const char *stem, char *out, size_t len)
 
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(out, len, "%s-%d-%lx-%u", stem, (int)getpid(),
-             (unsigned long)now.tv_sec * 1000000UL + (unsigned long)now.tv_nsec / 1000UL,
+             (unsigned long)now.tv_sec * 1000000UL +
+                 (unsigned long)now.tv_nsec / 1000UL,
              atomic_fetch_add(&n_names, 1U));
     return out;
 }

@@ -42,15 +42,16 @@ weir_status weir_broker_start_kafka(const char *version, const char *properties,
  * it and that use topics and groups with names from weir_broker_name().
  * Owns:    the caller ends its use with weir_broker_free().
  */
-weir_status weir_broker_share_kafka(const char *version, weir_broker **out, weir_err *err);
+weir_status weir_broker_share_kafka(const char *version, weir_broker **out,
+                                    weir_err *err);
 
 /*
  * Starts a redis-server that keeps what it has in memory, or with `is_durable` in an
  * append-only file that is synced at each write, so that it survives weir_broker_kill().
  * options: NULL, or a NULL-ended list of further words for its command line.
  */
-weir_status weir_broker_start_redis(bool is_durable, const char *const *options, weir_broker **out,
-                                    weir_err *err);
+weir_status weir_broker_start_redis(bool is_durable, const char *const *options,
+                                    weir_broker **out, weir_err *err);
 
 /* Starts a mock cluster of n_brokers, for protocol errors that are put in on purpose. */
 weir_status weir_broker_start_mock(int n_brokers, weir_broker **out, weir_err *err);
@@ -86,14 +87,15 @@ weir_status weir_broker_topic(weir_broker *broker, const char *topic, int n_part
  * Mock: the next n requests of that kind (the protocol's api key: 0 produce, 1 fetch, 8 commit, 11
  * join, ...) fail with these codes of librdkafka, one each, in order.
  */
-weir_status weir_broker_fail_requests(weir_broker *broker, int api_key, const int *codes, size_t n,
-                                      weir_err *err);
+weir_status weir_broker_fail_requests(weir_broker *broker, int api_key,
+                                      const int *codes, size_t n, weir_err *err);
 
 /* Mock: takes broker id (1, 2, ...) off the network, or brings it back. */
 weir_status weir_broker_set_up(weir_broker *broker, int id, bool is_up, weir_err *err);
 
 /* Mock: lets every answer of broker id wait for so long. */
-weir_status weir_broker_set_delay(weir_broker *broker, int id, int delay_ms, weir_err *err);
+weir_status weir_broker_set_delay(weir_broker *broker, int id, int delay_ms,
+                                  weir_err *err);
 
 /*
  * A name that no other test uses, for a topic, a stream or a group: stem, process, number.

@@ -24,7 +24,8 @@ struct weir_arena_chunk {
 
 void weir_arena_init(weir_arena *arena, size_t chunk_bytes)
 {
-    *arena = (weir_arena){ .chunk_bytes = chunk_bytes == 0 ? ARENA_CHUNK : chunk_bytes };
+    *arena =
+        (weir_arena){ .chunk_bytes = chunk_bytes == 0 ? ARENA_CHUNK : chunk_bytes };
 }
 
 static size_t arena_chunk_cap(const weir_arena *arena)

@@ -30,7 +30,8 @@ void weir_buf_reset(weir_buf *buf);
 void weir_buf_add(weir_buf *buf, const void *data, size_t n);
 void weir_buf_str(weir_buf *buf, const char *text);
 void weir_buf_char(weir_buf *buf, char c);
-void weir_buf_printf(weir_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void weir_buf_printf(weir_buf *buf, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 void weir_buf_vprintf(weir_buf *buf, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
 /* Appends s as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */

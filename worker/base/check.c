@@ -15,7 +15,8 @@ _Noreturn void weir_check_failed(const char *file, int line, const char *func,
 {
     char text[512];
     /* One write, no stdio stream: its lock may be held by whoever broke. */
-    int n = snprintf(text, sizeof(text), "%s:%d: %s: assertion: %s\n", file, line, func, expr);
+    int n = snprintf(text, sizeof(text), "%s:%d: %s: assertion: %s\n", file, line, func,
+                     expr);
 
     if (n > 0) {
         size_t len = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
@@ -28,7 +29,8 @@ _Noreturn void weir_check_failed(const char *file, int line, const char *func,
     abort();
 }
 
-void *weir_check_cast(void *ptr, uint32_t tag, const char *file, int line, const char *func)
+void *weir_check_cast(void *ptr, uint32_t tag, const char *file, int line,
+                      const char *func)
 {
     if (ptr == NULL) {
         weir_check_failed(file, line, func, "a void * that is not NULL");

@@ -15,7 +15,7 @@
 _Noreturn void weir_check_failed(const char *file, int line, const char *func,
                                  const char *expr);
 
-#define WEIR_ASSERT(expr)                                                                \
+#define WEIR_ASSERT(expr)                                                              \
     ((expr) ? (void)0 : weir_check_failed(__FILE__, __LINE__, __func__, #expr))
 
 /* For costly checks: on in debug builds only. */
@@ -26,13 +26,14 @@ _Noreturn void weir_check_failed(const char *file, int line, const char *func,
 #endif
 
 /* An object's tag is the first member of its struct: uint32_t tag. */
-#define WEIR_TAG(a, b, c, d)                                                             \
+#define WEIR_TAG(a, b, c, d)                                                           \
     ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 
 /* A void * back to what it was, asserted by its tag. */
-#define WEIR_CAST(type, ptr, want_tag)                                                   \
+#define WEIR_CAST(type, ptr, want_tag)                                                 \
     ((type *)weir_check_cast((ptr), (want_tag), __FILE__, __LINE__, __func__))
 
-void *weir_check_cast(void *ptr, uint32_t tag, const char *file, int line, const char *func);
+void *weir_check_cast(void *ptr, uint32_t tag, const char *file, int line,
+                      const char *func);
 
 #endif

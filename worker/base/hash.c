@@ -26,8 +26,10 @@ __extension__ typedef unsigned __int128 hash_u128;
 
 /* Odd numbers with 32 bits set each, found by drawing at random. */
 static const uint64_t hash_key[4] = {
-    UINT64_C(0x9e6c63d0876a3f6b), UINT64_C(0xd1b54a32d192ed03),
-    UINT64_C(0x8cb92ba72f3d8dd7), UINT64_C(0xaef17502108ef2d9),
+    UINT64_C(0x9e6c63d0876a3f6b),
+    UINT64_C(0xd1b54a32d192ed03),
+    UINT64_C(0x8cb92ba72f3d8dd7),
+    UINT64_C(0xaef17502108ef2d9),
 };
 
 static uint64_t hash_mix(uint64_t a, uint64_t b)
@@ -69,8 +71,10 @@ uint64_t weir_hash(const void *data, size_t len, uint64_t seed)
 
             do {
                 seed = hash_mix(hash_read8(p) ^ hash_key[1], hash_read8(p + 8) ^ seed);
-                seed1 = hash_mix(hash_read8(p + 16) ^ hash_key[2], hash_read8(p + 24) ^ seed1);
-                seed2 = hash_mix(hash_read8(p + 32) ^ hash_key[3], hash_read8(p + 40) ^ seed2);
+                seed1 = hash_mix(hash_read8(p + 16) ^ hash_key[2],
+                                 hash_read8(p + 24) ^ seed1);
+                seed2 = hash_mix(hash_read8(p + 32) ^ hash_key[3],
+                                 hash_read8(p + 40) ^ seed2);
                 p += 48;
                 left -= 48;
             } while (left > 48);
@@ -93,7 +97,8 @@ uint64_t weir_hash(const void *data, size_t len, uint64_t seed)
     } else if (len > 0) {
         a = (uint64_t)p[0] << 16 | (uint64_t)p[len / 2] << 8 | p[len - 1];
     }
-    return hash_mix(hash_key[1] ^ len, hash_mix(a ^ hash_key[2], b ^ seed) ^ hash_key[3]);
+    return hash_mix(hash_key[1] ^ len,
+                    hash_mix(a ^ hash_key[2], b ^ seed) ^ hash_key[3]);
 }
 
 static uint64_t hash_process_seed;
@@ -155,12 +160,13 @@ uint32_t weir_crc32c_portable(uint32_t crc, const void *data, size_t len)
     (void)pthread_once(&crc_once, crc_setup);
     crc = ~crc;
     while (len >= 8) {
-        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                              (uint32_t)p[3] << 24);
+        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 |
+                              (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
 
         crc = crc_table[7][low & 0xFF] ^ crc_table[6][low >> 8 & 0xFF] ^
-              crc_table[5][low >> 16 & 0xFF] ^ crc_table[4][low >> 24] ^ crc_table[3][p[4]] ^
-              crc_table[2][p[5]] ^ crc_table[1][p[6]] ^ crc_table[0][p[7]];
+              crc_table[5][low >> 16 & 0xFF] ^ crc_table[4][low >> 24] ^
+              crc_table[3][p[4]] ^ crc_table[2][p[5]] ^ crc_table[1][p[6]] ^
+              crc_table[0][p[7]];
         p += 8;
         len -= 8;
     }
@@ -173,9 +179,8 @@ uint32_t weir_crc32c_portable(uint32_t crc, const void *data, size_t len)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc_instruction(uint32_t crc,
-                                                                  const unsigned char *p,
-                                                                  size_t len)
+__attribute__((target("sse4.2"))) static uint32_t
+crc_instruction(uint32_t crc, const unsigned char *p, size_t len)
 {
     uint64_t wide = ~crc;
 

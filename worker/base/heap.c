@@ -101,7 +101,8 @@ weir_heap_node *weir_heap_peek(const weir_heap *heap)
 
 void weir_heap_remove(weir_heap *heap, weir_heap_node *node)
 {
-    WEIR_ASSERT(node->at > 0 && node->at <= heap->n && heap->nodes[node->at - 1] == node);
+    WEIR_ASSERT(node->at > 0 && node->at <= heap->n &&
+                heap->nodes[node->at - 1] == node);
 
     size_t i = node->at - 1;
     weir_heap_node *last = heap->nodes[heap->n - 1];

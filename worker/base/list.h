@@ -15,8 +15,8 @@ typedef struct weir_list {
     struct weir_list *prev, *next;
 } weir_list;
 
-#define WEIR_CONTAINER_OF(ptr, type, member) \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define WEIR_CONTAINER_OF(ptr, type, member)                                           \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void weir_list_init(weir_list *list)
 {

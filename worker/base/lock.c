@@ -123,7 +123,8 @@ void weir_signal_raise(weir_signal *sig, int n)
     }
 }
 
-static const int lock_faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+static const int lock_faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+                                   SIGTRAP, SIGSYS, SIGABRT };
 
 typedef struct lock_thread {
     void *(*main)(void *);

@@ -34,7 +34,8 @@ void weir_log(weir_level level, const char *name, const char *fmt, ...)
 
 /* Gives every line to fn instead of stderr (tests, `invoke`); NULL: stderr again. line has
  * no newline and is a loan. */
-typedef void weir_log_sink_fn(void *arg, weir_level level, const char *name, const char *line);
+typedef void weir_log_sink_fn(void *arg, weir_level level, const char *name,
+                              const char *line);
 void weir_log_redirect(weir_log_sink_fn *fn, void *arg);
 
 /* "debug" "info" "warn" "error" */

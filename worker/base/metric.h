@@ -25,28 +25,28 @@ typedef enum weir_metric_type {
 
 /* Index into weir_metric_families. */
 typedef enum weir_metric_id {
-    WEIR_M_EVENTS,            /* subscription, outcome */
-    WEIR_M_RETRIES,           /* subscription */
-    WEIR_M_DEAD_LETTERS,      /* subscription, reason */
-    WEIR_M_REDELIVERED,       /* subscription, cause */
-    WEIR_M_RESULTS,           /* subscription */
-    WEIR_M_OVERRUNS,          /* subscription: attempts that went on past their timeout */
-    WEIR_M_SEND_FAILURES,     /* subscription */
-    WEIR_M_IN_FLIGHT,         /* subscription */
-    WEIR_M_IN_FLIGHT_BYTES,   /* subscription */
-    WEIR_M_HANDLER_SECONDS,   /* subscription */
-    WEIR_M_EVENT_SECONDS,     /* subscription */
-    WEIR_M_LAG_EVENTS,        /* subscription, topic, partition */
-    WEIR_M_UNFINISHED,        /* subscription */
-    WEIR_M_LAG_SECONDS,       /* subscription */
+    WEIR_M_EVENTS,          /* subscription, outcome */
+    WEIR_M_RETRIES,         /* subscription */
+    WEIR_M_DEAD_LETTERS,    /* subscription, reason */
+    WEIR_M_REDELIVERED,     /* subscription, cause */
+    WEIR_M_RESULTS,         /* subscription */
+    WEIR_M_OVERRUNS,        /* subscription: attempts that went on past their timeout */
+    WEIR_M_SEND_FAILURES,   /* subscription */
+    WEIR_M_IN_FLIGHT,       /* subscription */
+    WEIR_M_IN_FLIGHT_BYTES, /* subscription */
+    WEIR_M_HANDLER_SECONDS, /* subscription */
+    WEIR_M_EVENT_SECONDS,   /* subscription */
+    WEIR_M_LAG_EVENTS,      /* subscription, topic, partition */
+    WEIR_M_UNFINISHED,      /* subscription */
+    WEIR_M_LAG_SECONDS,     /* subscription */
     WEIR_M_OLDEST_UNFINISHED, /* subscription */
     WEIR_M_PAUSED_SECONDS,    /* subscription */
     WEIR_M_COMMITS,           /* subscription */
     WEIR_M_REBALANCES,        /* subscription */
-    WEIR_M_STOPPED,           /* subscription, topic, partition: 1 while an alarm holds it */
-    WEIR_M_LOST_TRIMMED,      /* subscription: Redis entries trimmed before they were handled */
-    WEIR_M_REPLICAS_WANTED,   /* subscription */
-    WEIR_M_ALARMS,            /* name */
+    WEIR_M_STOPPED,      /* subscription, topic, partition: 1 while an alarm holds it */
+    WEIR_M_LOST_TRIMMED, /* subscription: Redis entries trimmed before they were handled */
+    WEIR_M_REPLICAS_WANTED, /* subscription */
+    WEIR_M_ALARMS,          /* name */
     WEIR_M_COUNT
 } weir_metric_id;
 
@@ -61,7 +61,8 @@ typedef struct weir_metric_family {
 
 extern const weir_metric_family weir_metric_families[WEIR_M_COUNT];
 
-typedef struct weir_metric weir_metric; /* one series; lives until weir_metric_fini_all */
+typedef struct weir_metric
+    weir_metric; /* one series; lives until weir_metric_fini_all */
 
 /*
  * The series with these label values (as many as the family has labels; copied), made if it is
@@ -75,13 +76,14 @@ weir_metric *weir_metric_get2(weir_metric_id id, const char *a, const char *b);
 /* Takes a series out of the text (a revoked partition). NULL is accepted. */
 void weir_metric_hide(weir_metric *m);
 
-void weir_metric_add(weir_metric *m, uint64_t n);          /* counter */
-void weir_metric_set(weir_metric *m, double value);        /* gauge; shows a hidden one again */
-void weir_metric_observe(weir_metric *m, int64_t us);      /* histogram */
+void weir_metric_add(weir_metric *m, uint64_t n); /* counter */
+void weir_metric_set(weir_metric *m,
+                     double value); /* gauge; shows a hidden one again */
+void weir_metric_observe(weir_metric *m, int64_t us); /* histogram */
 /* n observations of us each: a batch whose items took the same time. */
 void weir_metric_observe_n(weir_metric *m, int64_t us, uint64_t n);
-uint64_t weir_metric_count(const weir_metric *m);          /* counter, or observations */
-double weir_metric_value(const weir_metric *m);            /* gauge */
+uint64_t weir_metric_count(const weir_metric *m); /* counter, or observations */
+double weir_metric_value(const weir_metric *m);   /* gauge */
 
 /* Appends all series, plus process_* and weir_build_info, as Prometheus text 0.0.4, or as
  * OpenMetrics 1.0.0 (ends with # EOF). */

@@ -33,10 +33,12 @@ typedef enum weir_opt_type {
 typedef struct weir_opt {
     const char *name;
     weir_opt_type type;
-    size_t offset;            /* in the struct */
-    const char *def;          /* as it would be written; NULL: required if is_required, else absent */
-    int64_t min, max;         /* INT, SIZE, DURATION (microseconds); max 0: no upper bound */
-    const char *const *words; /* ENUM, NULL-terminated */
+    size_t offset; /* in the struct */
+    /* as it would be written; NULL: required if is_required, else absent */
+    const char *def;
+    /* INT, SIZE, DURATION (microseconds); max 0: no upper bound */
+    int64_t min, max;
+    const char *const *words;    /* ENUM, NULL-terminated */
     const struct weir_opt *rows; /* GROUP, ends with a row without name */
     bool is_required;
     const char *help;
@@ -59,14 +61,16 @@ typedef struct weir_opt_list {
 
 /* Sets one scalar of a struct from text as the rows say (everything but MAP, LIST, TREE,
  * GROUP). The old string is freed. Errors name the setting and what is accepted. */
-weir_status weir_opt_set(const weir_opt *row, void *base, const char *text, weir_err *err);
+weir_status weir_opt_set(const weir_opt *row, void *base, const char *text,
+                         weir_err *err);
 /* Sets every row's default, nested groups too. base must be zeroed. */
 weir_status weir_opt_defaults(const weir_opt *rows, void *base, weir_err *err);
 /* Frees what the rows own and zeroes it. */
 void weir_opt_fini(const weir_opt *rows, void *base);
 /* The value of a scalar row as it would be written, secrets as "****"; false: absent. out has
  * at least 64 bytes; long strings are given through *text instead. */
-bool weir_opt_get(const weir_opt *row, const void *base, char *out, size_t cap, const char **text);
+bool weir_opt_get(const weir_opt *row, const void *base, char *out, size_t cap,
+                  const char **text);
 /* The row of that name, or NULL. */
 const weir_opt *weir_opt_find(const weir_opt *rows, const char *name);
 /* The nearest known name within an edit distance of a third of its length, or NULL. */

@@ -24,7 +24,8 @@ static size_t utf8_step(const unsigned char *p, size_t left)
         unsigned char low = c == 0xE0 ? 0xA0 : 0x80;
         unsigned char high = c == 0xED ? 0x9F : 0xBF;
 
-        return left >= 3 && p[1] >= low && p[1] <= high && (p[2] & 0xC0) == 0x80 ? 3 : 0;
+        return left >= 3 && p[1] >= low && p[1] <= high && (p[2] & 0xC0) == 0x80 ? 3
+                                                                                 : 0;
     }
     if (c < 0xF5) {
         /* F0 would be overlong below 90; F4 is past U+10FFFF from 90 on. */

@@ -35,7 +35,8 @@ static inline bool weir_slice_is(weir_slice a, const char *text)
 
 static inline bool weir_slice_starts(weir_slice a, weir_slice prefix)
 {
-    return a.len >= prefix.len && (prefix.len == 0 || memcmp(a.data, prefix.data, prefix.len) == 0);
+    return a.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(a.data, prefix.data, prefix.len) == 0);
 }
 
 static inline bool weir_slice_ends(weir_slice a, weir_slice suffix)

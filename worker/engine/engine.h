@@ -35,8 +35,9 @@ typedef struct weir_fate {
     const char *sub;
     const weir_event *ev;
     const char *outcome; /* "done" "dead" "filtered" "skipped" "retry" */
-    const char *reason;  /* of a dead letter ("rejected", ...), or of a retry; NULL */
-    const char *text;    /* what the function said; NULL */
+    /* of a dead letter ("rejected", ...), or of a retry; NULL */
+    const char *reason;
+    const char *text; /* what the function said; NULL */
     int attempt;
     int64_t took_us; /* read to confirmed; of a retry: of the attempt */
     size_t n_results;
@@ -44,8 +45,9 @@ typedef struct weir_fate {
 
 typedef struct weir_engine_setup {
     const char *service, *instance;
-    uint32_t threads; /* most handler threads; 0: what the subscriptions ask for, at most 1024 */
-    size_t stack;     /* bytes of each */
+    /* most handler threads; 0: what the subscriptions ask for, at most 1024 */
+    uint32_t threads;
+    size_t stack; /* bytes of each */
     size_t max_events, max_bytes, max_event;
     int64_t drain_us;
     const weir_engine_queue *queues;
@@ -68,17 +70,19 @@ typedef struct weir_engine_setup {
  * Returns: WEIR_OK; WEIR_ECONFIG (a function is missing, refuses to start, or does not fit its
  * subscription), WEIR_ENOMEM and so on, with a text for people.
  */
-weir_status weir_engine_new(const weir_engine_setup *setup, weir_engine **out, weir_err *err);
+weir_status weir_engine_new(const weir_engine_setup *setup, weir_engine **out,
+                            weir_err *err);
 
 /* Starts threads and reads. Does not wait for brokers. */
 weir_status weir_engine_start(weir_engine *e, weir_err *err);
 
 /* What a stop left behind. */
 typedef struct weir_engine_report {
-    size_t n_open;  /* calls that had not ended by the deadline */
+    size_t n_open;   /* calls that had not ended by the deadline */
     size_t n_unsent; /* outputs that were not confirmed by then */
-    bool is_clean;  /* everything ended and was committed */
-    bool is_hung;   /* a library call hangs; free() must not be called, end the process */
+    bool is_clean;   /* everything ended and was committed */
+    /* a library call hangs; free() must not be called, end the process */
+    bool is_hung;
 } weir_engine_report;
 
 /*

@@ -15,7 +15,11 @@
 #include "triggers/sink.h"
 #include "triggers/source.h"
 
-typedef enum weir_order { WEIR_ORDER_NONE, WEIR_ORDER_PARTITION, WEIR_ORDER_KEY } weir_order;
+typedef enum weir_order {
+    WEIR_ORDER_NONE,
+    WEIR_ORDER_PARTITION,
+    WEIR_ORDER_KEY
+} weir_order;
 
 typedef enum weir_backoff {
     WEIR_BACKOFF_CONSTANT,
@@ -23,7 +27,11 @@ typedef enum weir_backoff {
     WEIR_BACKOFF_EXPONENTIAL
 } weir_backoff;
 
-typedef enum weir_jitter { WEIR_JITTER_NONE, WEIR_JITTER_FULL, WEIR_JITTER_EQUAL } weir_jitter;
+typedef enum weir_jitter {
+    WEIR_JITTER_NONE,
+    WEIR_JITTER_FULL,
+    WEIR_JITTER_EQUAL
+} weir_jitter;
 
 typedef struct weir_retry_rules {
     uint32_t attempts; /* in all, the first too; 1..1000000 */
@@ -48,8 +56,9 @@ typedef enum weir_dead_mode {
 /* One source of a subscription: addresses of one queue. */
 typedef struct weir_sub_source {
     const weir_source_ops *ops;
-    weir_source_setup setup; /* the engine fills host, max_event, max_events, max_bytes */
-    size_t queue;            /* index into weir_engine_setup.queues */
+    /* the engine fills host, max_event, max_events, max_bytes */
+    weir_source_setup setup;
+    size_t queue; /* index into weir_engine_setup.queues */
 } weir_sub_source;
 
 typedef struct weir_sub {
@@ -69,7 +78,8 @@ typedef struct weir_sub {
     int64_t max_age_us; /* 0: none */
     const char *to;     /* an address; NULL: none */
     weir_dead_mode dead_mode;
-    const char *dead; /* an address; NULL: <topic>.<name>.dead on the source's queue */
+    /* an address; NULL: <topic>.<name>.dead on the source's queue */
+    const char *dead;
     bool stamp;
     bool is_paused; /* from the start */
 } weir_sub;

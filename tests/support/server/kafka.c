@@ -48,13 +48,12 @@ static const char kafka_log4j1[] =
     "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
     "log4j.appender.out.layout.ConversionPattern=%d %p %m%n\n";
 
-static const char kafka_log4j2[] =
-    "rootLogger.level=warn\n"
-    "rootLogger.appenderRef.out.ref=out\n"
-    "appender.out.type=Console\n"
-    "appender.out.name=out\n"
-    "appender.out.layout.type=PatternLayout\n"
-    "appender.out.layout.pattern=%d %p %m%n\n";
+static const char kafka_log4j2[] = "rootLogger.level=warn\n"
+                                   "rootLogger.appenderRef.out.ref=out\n"
+                                   "appender.out.type=Console\n"
+                                   "appender.out.name=out\n"
+                                   "appender.out.layout.type=PatternLayout\n"
+                                   "appender.out.layout.pattern=%d %p %m%n\n";
 
 static bool kafka_is_old(const server *srv)
 {
@@ -73,10 +72,12 @@ static bool kafka_find(server *srv)
     cache = cache != NULL ? cache : WEIR_TEST_CACHE_DIR;
     snprintf(mark, sizeof(mark), "%s/kafka/%s/complete", cache, srv->version);
     if (access(mark, R_OK) != 0) {
-        return server_fail(srv, "the jars of Kafka %s are not in %s/kafka; ./dev setup brings them",
-                           srv->version, cache);
+        return server_fail(
+            srv, "the jars of Kafka %s are not in %s/kafka; ./dev setup brings them",
+            srv->version, cache);
     }
-    snprintf(kafka_classpath, sizeof(kafka_classpath), "%s/kafka/%s/libs/*", cache, srv->version);
+    snprintf(kafka_classpath, sizeof(kafka_classpath), "%s/kafka/%s/libs/*", cache,
+             srv->version);
     return true;
 }
 
@@ -104,7 +105,8 @@ static size_t kafka_java_words(const server *srv, char **argv)
 /* 16 random bytes as Kafka writes them: base64 for URLs, without padding, no leading dash. */
 static bool kafka_cluster_id(char *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     unsigned char bytes[16];
     size_t n = 0;
 
@@ -130,8 +132,10 @@ static bool kafka_cluster_id(char *out)
 
 static bool kafka_prepare(server *srv)
 {
-    static char words[][32] = { "kafka.tools.StorageTool", "format", "--cluster-id",
-                                "",                        "--config", "server.properties" };
+    static char words[][32] = {
+        "kafka.tools.StorageTool", "format", "--cluster-id", "", "--config",
+        "server.properties"
+    };
     char *argv[SERVER_MAX_ARGS + 1] = { NULL };
     char text[8192];
     size_t n;
@@ -139,8 +143,9 @@ static bool kafka_prepare(server *srv)
     if (!kafka_find(srv)) {
         return false;
     }
-    if ((size_t)snprintf(text, sizeof(text), kafka_properties, srv->port, srv->port2, srv->port,
-                         srv->port2, srv->dir, kafka_is_old(srv) ? "" : kafka_new_only,
+    if ((size_t)snprintf(text, sizeof(text), kafka_properties, srv->port, srv->port2,
+                         srv->port, srv->port2, srv->dir,
+                         kafka_is_old(srv) ? "" : kafka_new_only,
                          srv->properties) >= sizeof(text)) {
         return server_fail(srv, "too many properties");
     }
@@ -219,7 +224,8 @@ static bool kafka_has_leaders(rd_kafka_t *rk, const char *topic, int n_partition
 
     if (rkt != NULL &&
         rd_kafka_metadata(rk, 0, rkt, &meta, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        for (int i = 0; meta->topic_cnt == 1 && i < meta->topics[0].partition_cnt; i++) {
+        for (int i = 0; meta->topic_cnt == 1 && i < meta->topics[0].partition_cnt;
+             i++) {
             n_led += meta->topics[0].partitions[i].leader >= 0 ? 1 : 0;
         }
         rd_kafka_metadata_destroy(meta);
@@ -233,7 +239,8 @@ static bool kafka_has_leaders(rd_kafka_t *rk, const char *topic, int n_partition
 static bool kafka_create(server *srv, rd_kafka_t *rk, rd_kafka_NewTopic_t *fresh)
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_event_t *event;
     bool is_ok = false;
 
@@ -246,13 +253,15 @@ static bool kafka_create(server *srv, rd_kafka_t *rk, rd_kafka_NewTopic_t *fresh
         server_fail(srv, "topic: %s", rd_kafka_event_error_string(event));
     } else {
         size_t n = 0;
-        const rd_kafka_topic_result_t **results =
-            rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+        const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(
+            rd_kafka_event_CreateTopics_result(event), &n);
 
-        is_ok = n == 1 && rd_kafka_topic_result_error(results[0]) == RD_KAFKA_RESP_ERR_NO_ERROR;
+        is_ok = n == 1 &&
+                rd_kafka_topic_result_error(results[0]) == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (!is_ok) {
             server_fail(srv, "topic: %s",
-                        n == 1 ? rd_kafka_topic_result_error_string(results[0]) : "no result");
+                        n == 1 ? rd_kafka_topic_result_error_string(results[0])
+                               : "no result");
         }
     }
     if (event != NULL) {
@@ -280,7 +289,8 @@ bool server_topic(server *srv, char *rest)
     if (fresh == NULL || (rk = kafka_client(srv)) == NULL) {
         goto out;
     }
-    for (char *word = strtok_r(NULL, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+    for (char *word = strtok_r(NULL, " ", &save); word != NULL;
+         word = strtok_r(NULL, " ", &save)) {
         char *value = strchr(word, '=');
 
         if (value == NULL) {

@@ -78,7 +78,8 @@ static int main_serve(server *srv)
 static void main_wait(int watched)
 {
     sigset_t set;
-    struct pollfd fds[2] = { { .fd = watched, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+    struct pollfd fds[2] = { { .fd = watched, .events = POLLIN },
+                             { .fd = -1, .events = POLLIN } };
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -185,7 +186,8 @@ static int main_usage(void)
     fputs("usage: weir-test-server kafka VERSION [PROPERTIES]\n"
           "       weir-test-server redis durable|memory [OPTION...]\n"
           "       weir-test-server mock N_BROKERS\n"
-          "       weir-test-server ask ADDRESS \"topic NAME PARTITIONS [NAME=VALUE...]\"\n"
+          "       weir-test-server ask ADDRESS \"topic NAME PARTITIONS "
+          "[NAME=VALUE...]\"\n"
           "       weir-test-server share VERSION FILE\n"
           "       weir-test-server unshare FILE\n",
           stderr);

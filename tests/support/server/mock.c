@@ -21,7 +21,8 @@ static const char *mock_fail(rd_kafka_mock_cluster_t *cluster, char *save)
     if (key == NULL) {
         return "usage: fail APIKEY CODE...";
     }
-    for (char *word = strtok_r(NULL, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+    for (char *word = strtok_r(NULL, " ", &save); word != NULL;
+         word = strtok_r(NULL, " ", &save)) {
         if (n == MAX_CODES) {
             return "too many codes";
         }

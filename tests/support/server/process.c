@@ -67,7 +67,8 @@ bool server_write(server *srv, const char *name, const char *text)
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", srv->dir, name);
-    if ((file = fopen(path, "we")) == NULL || fputs(text, file) < 0 || fclose(file) != 0) {
+    if ((file = fopen(path, "we")) == NULL || fputs(text, file) < 0 ||
+        fclose(file) != 0) {
         return server_fail(srv, "%s: %s", path, strerror(errno));
     }
     return true;
@@ -206,7 +207,8 @@ bool server_start(server *srv)
     return process_await_ready(srv);
 }
 
-static int process_remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+static int process_remove_one(const char *path, const struct stat *st, int kind,
+                              struct FTW *walk)
 {
     (void)st;
     (void)kind;
@@ -227,7 +229,8 @@ static bool process_open_once(server *srv)
 {
     const char *tmp = getenv("TMPDIR");
 
-    snprintf(srv->dir, sizeof(srv->dir), "%s/weir-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(srv->dir, sizeof(srv->dir), "%s/weir-test-XXXXXX",
+             tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(srv->dir) == NULL) {
         const int error = errno;
 
@@ -271,7 +274,8 @@ bool server_stop(server *srv)
     kill(srv->pid, SIGTERM);
     if (!process_await_end(srv->pid, SERVER_STOP_MS, &status)) {
         server_kill(srv);
-        return server_fail(srv, "stop: it did not end within %d s", SERVER_STOP_MS / 1000);
+        return server_fail(srv, "stop: it did not end within %d s",
+                           SERVER_STOP_MS / 1000);
     }
     srv->pid = 0;
     return true;

@@ -44,22 +44,23 @@ typedef struct server_kind {
 
 struct server {
     const server_kind *kind;
-    const char *version;      /* Kafka */
-    const char *properties;   /* Kafka: lines, may be empty */
-    bool is_durable;          /* Redis */
-    char **options;           /* Redis: NULL-ended */
-    char dir[256];            /* data, configuration, log; empty: none yet */
+    const char *version;    /* Kafka */
+    const char *properties; /* Kafka: lines, may be empty */
+    bool is_durable;        /* Redis */
+    char **options;         /* Redis: NULL-ended */
+    char dir[256];          /* data, configuration, log; empty: none yet */
     char address[64];
-    uint16_t port, port2;     /* port2: Kafka's controller */
-    pid_t pid;                /* 0: not running */
-    char text[2048];          /* why something failed */
+    uint16_t port, port2; /* port2: Kafka's controller */
+    pid_t pid;            /* 0: not running */
+    char text[2048];      /* why something failed */
 };
 
 extern const server_kind server_kafka;
 extern const server_kind server_redis;
 
 /* Sets srv->text. Always returns false. */
-bool server_fail(server *srv, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool server_fail(server *srv, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Writes a file inside srv->dir. */
 bool server_write(server *srv, const char *name, const char *text);
