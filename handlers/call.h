@@ -33,8 +33,16 @@ typedef struct weir_call_env {
     void (*completed)(void *arg, weir_call *call);
 } weir_call_env;
 
-/* Bits of weir_call.join. */
-enum { WEIR_CALL_RETURNED = 1, WEIR_CALL_COMPLETED = 2 };
+/*
+ * Bits of weir_call.join, where the handler's return meets weir_complete(). Whoever sets the
+ * second of the two bits has the call; the other one must not touch it any more. The verdict of
+ * weir_complete() travels in the same word, above the bits.
+ *
+ *     0 -- returned(PENDING) --> RETURNED ---- complete(v) --> both: completed() is called
+ *     0 -- complete(v) --------> COMPLETED|v - returned() ---> both: returned() answers true
+ *     0 -- returned(DONE, ...) -------------------------------> both: a late complete() is refused
+ */
+enum { WEIR_CALL_RETURNED = 1, WEIR_CALL_COMPLETED = 2, WEIR_CALL_VERDICT_SHIFT = 8 };
 
 struct weir_call {
     const weir_event *ev;
@@ -73,6 +81,24 @@ weir_verdict weir_call_settle(weir_call *call, bool *is_free);
 
 /* weir_call_cancelled() is true from now on. Any thread. */
 void weir_call_cancel(weir_call *call);
+
+/*
+ * The calls of weir/handler.h on a call; their comments stand there. The thread that uses the
+ * call, but for weir_call_complete: any.
+ */
+int weir_call_emit(weir_call *call, const weir_output *output);
+weir_writer *weir_call_emit_value(weir_call *call, weir_format format);
+int weir_call_emit_end(weir_writer *w, const weir_output *output);
+weir_verdict weir_call_reject(weir_call *call, const char *cls, const char *fmt,
+                              va_list args) __attribute__((format(printf, 3, 0)));
+weir_verdict weir_call_retry(weir_call *call, int64_t delay_ms, const char *fmt,
+                             va_list args) __attribute__((format(printf, 3, 0)));
+weir_verdict weir_call_unavailable(weir_call *call, int64_t delay_ms, const char *fmt,
+                                   va_list args) __attribute__((format(printf, 3, 0)));
+int64_t weir_call_time_left(const weir_call *call);
+void weir_call_note(weir_call *call, int level, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
+void weir_call_complete(weir_call *call, weir_verdict verdict);
 
 /* The table that shared objects are given. */
 extern const weir_api weir_api_table;

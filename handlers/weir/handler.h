@@ -364,7 +364,8 @@ static inline int weir_emit(weir_call *call, const weir_output *out)
 
 /*
  * Begins a JSON or MessagePack document; write it with the weir_write_ calls, then give it to
- * weir_emit_end(). Never NULL: errors are remembered until weir_emit_end().
+ * weir_emit_end(). Needs no check: errors, out of memory too, are remembered until
+ * weir_emit_end(), and all weir_write_ calls accept what this returns.
  */
 static inline weir_writer *weir_emit_value(weir_call *call, weir_format format)
 {
