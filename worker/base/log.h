@@ -19,6 +19,7 @@
 #include "worker/base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum weir_level { WEIR_DEBUG = 0, WEIR_INFO, WEIR_WARN, WEIR_ERROR } weir_level;
 typedef enum weir_log_format { WEIR_LOG_JSON = 0, WEIR_LOG_TEXT } weir_log_format;
@@ -37,6 +38,9 @@ void weir_log(weir_level level, const char *name, const char *fmt, ...)
 typedef void weir_log_sink_fn(void *arg, weir_level level, const char *name,
                               const char *line);
 void weir_log_redirect(weir_log_sink_fn *fn, void *arg);
+
+/* Takes the time for the limit of repeats from fn; NULL: the monotonic clock again. For tests. */
+void weir_log_clock(int64_t (*now_us)(void));
 
 /* "debug" "info" "warn" "error" */
 weir_status weir_level_parse(const char *text, weir_level *out);

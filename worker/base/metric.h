@@ -76,7 +76,9 @@ weir_metric *weir_metric_get2(weir_metric_id id, const char *a, const char *b);
 /* Takes a series out of the text (a revoked partition). NULL is accepted. */
 void weir_metric_hide(weir_metric *m);
 
-void weir_metric_add(weir_metric *m, uint64_t n); /* counter */
+/* A counter; one whose name ends in _seconds_total is counted in microseconds and shown in
+ * seconds. */
+void weir_metric_add(weir_metric *m, uint64_t n);
 void weir_metric_set(weir_metric *m,
                      double value); /* gauge; shows a hidden one again */
 void weir_metric_observe(weir_metric *m, int64_t us); /* histogram */

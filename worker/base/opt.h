@@ -67,13 +67,14 @@ weir_status weir_opt_set(const weir_opt *row, void *base, const char *text,
 weir_status weir_opt_defaults(const weir_opt *rows, void *base, weir_err *err);
 /* Frees what the rows own and zeroes it. */
 void weir_opt_fini(const weir_opt *rows, void *base);
-/* The value of a scalar row as it would be written, secrets as "****"; false: absent. out has
- * at least 64 bytes; long strings are given through *text instead. */
+/* The value of a scalar row as it would be written, secrets as "****"; false: absent. *text is
+ * the value: a loan of the struct or out, which has at least 64 bytes. */
 bool weir_opt_get(const weir_opt *row, const void *base, char *out, size_t cap,
                   const char **text);
 /* The row of that name, or NULL. */
 const weir_opt *weir_opt_find(const weir_opt *rows, const char *name);
-/* The nearest known name within an edit distance of a third of its length, or NULL. */
+/* The nearest known name within an edit distance of a third of its length (two letters swapped
+ * count as one), or NULL. */
 const char *weir_opt_nearest(const weir_opt *rows, const char *name);
 const char *weir_word_nearest(const char *const *words, const char *name);
 
