@@ -1,0 +1,574 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow - admit, take, finish; see flow.h. */
+#include "worker/engine/flow_private.h"
+
+#include "worker/base/check.h"
+#include "worker/engine/backoff.h"
+
+#include <stdlib.h>
+
+#define FLOW_SPARE_DUE 4096 /* jobs beyond max_jobs that the timer heap has room for */
+
+weir_status weir_flow_new(const weir_sub *sub, size_t max_jobs, uint64_t seed,
+                          weir_flow **out)
+{
+    weir_flow *f = calloc(1, sizeof(*f));
+
+    if (f == NULL) {
+        return WEIR_ENOMEM;
+    }
+    weir_lock_init(&f->lock, WEIR_RANK_FLOW);
+    f->sub = sub;
+    f->is_paused = sub->is_paused;
+    atomic_init(&f->hint_due_us, WEIR_NEVER);
+    atomic_init(&f->hint_room, !sub->is_paused);
+    weir_rand_init(&f->rand, seed);
+    weir_list_init(&f->parts);
+    weir_list_init(&f->ready);
+    weir_list_init(&f->resend);
+    if (weir_lane_table_init(&f->lanes, max_jobs) != WEIR_OK ||
+        !weir_heap_reserve(&f->due, max_jobs + FLOW_SPARE_DUE)) {
+        weir_flow_free(f);
+        return WEIR_ENOMEM;
+    }
+    *out = f;
+    return WEIR_OK;
+}
+
+void weir_flow_free(weir_flow *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    WEIR_ASSERT(f->n_jobs == 0);
+    weir_lane_table_fini(&f->lanes);
+    weir_heap_fini(&f->due);
+    weir_lock_fini(&f->lock);
+    free(f);
+}
+
+/* When the batch that is waiting to fill up must go, or WEIR_NEVER. */
+static int64_t flow_batch_due_locked(const weir_flow *f)
+{
+    const weir_job *oldest;
+
+    if (f->sub->batch.max <= 1 || f->n_ready == 0) {
+        return WEIR_NEVER;
+    }
+    oldest = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+    return oldest->ready_us + f->sub->batch.wait_us;
+}
+
+void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
+{
+    const weir_heap_node *top = weir_heap_peek(&f->due);
+    const bool may_run = !f->is_paused && !f->is_stopping;
+    int64_t due = top == NULL ? WEIR_NEVER : top->due_us;
+
+    news->n_ready = f->n_resend;
+    if (may_run && f->is_open) {
+        if (!f->is_probing && f->n_ready > 0) {
+            news->n_ready += f->probe_us <= now;
+            due = due < f->probe_us ? due : f->probe_us;
+        }
+    } else if (may_run && f->n_slots < f->sub->concurrency) {
+        const size_t n_free = f->sub->concurrency - f->n_slots;
+        const int64_t batch_due = flow_batch_due_locked(f);
+
+        if (batch_due == WEIR_NEVER || batch_due <= now ||
+            f->n_ready >= f->sub->batch.max) {
+            news->n_ready += f->n_ready < n_free ? f->n_ready : n_free;
+        } else {
+            due = due < batch_due ? due : batch_due;
+        }
+    }
+    news->next_due_us = due;
+    news->has_room = !f->is_open && f->n_again == 0 && may_run;
+    atomic_store_explicit(&f->hint_ready, news->n_ready, memory_order_release);
+    atomic_store_explicit(&f->hint_due_us, due, memory_order_release);
+    atomic_store_explicit(&f->hint_room, news->has_room, memory_order_release);
+}
+
+size_t weir_flow_hint_ready(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_ready, memory_order_acquire);
+}
+
+int64_t weir_flow_hint_due_us(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_due_us, memory_order_acquire);
+}
+
+bool weir_flow_hint_room(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_room, memory_order_acquire);
+}
+
+void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_first, int64_t now)
+{
+    if (!weir_list_is_empty(&job->ready_node)) {
+        return;
+    }
+    if (is_first) {
+        weir_list_push_front(&f->ready, &job->ready_node);
+    } else {
+        weir_list_push_back(&f->ready, &job->ready_node);
+    }
+    job->ready_us = now;
+    f->n_ready++;
+}
+
+void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now)
+{
+    weir_job *next = weir_lane_startable(lane);
+
+    if (next != NULL && weir_job_get(next) == WEIR_JOB_QUEUED) {
+        weir_flow_ready_locked(f, next, false, now);
+    }
+}
+
+/* The running job of an earlier epoch at the same position, or NULL. */
+static weir_job *flow_find_old_locked(const weir_job *job)
+{
+    const weir_part *part = job->part;
+
+    for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
+        weir_job *old = WEIR_CONTAINER_OF(node, weir_job, part_node);
+
+        if (old->ev.receipt.epoch >= job->ev.receipt.epoch) {
+            return NULL; /* oldest first: the rest is as new */
+        }
+        if (weir_pos_cmp(old->ev.receipt.pos, job->ev.receipt.pos) == 0 &&
+            !old->is_dropped &&
+            (weir_job_get(old) == WEIR_JOB_RUNNING ||
+             weir_job_get(old) == WEIR_JOB_SETTLING)) {
+            return old;
+        }
+    }
+    return NULL;
+}
+
+static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
+                                  weir_flow_news *news)
+{
+    weir_part *part = job->part;
+    weir_job *old;
+
+    if (weir_flow_is_retired(job)) {
+        weir_chain_add(&news->gone, job);
+        return;
+    }
+    if ((old = flow_find_old_locked(job)) != NULL) {
+        /* The partition came back while its event still runs: that run counts. */
+        old->ev.receipt.epoch = job->ev.receipt.epoch;
+        weir_chain_add(&news->gone, job);
+        return;
+    }
+    weir_job_move(job, WEIR_JOB_QUEUED);
+    weir_list_push_back(&part->jobs, &job->part_node);
+    part->n_jobs++;
+    f->n_jobs++;
+    if (!job->wants_lane) {
+        weir_flow_ready_locked(f, job, false, now);
+        return;
+    }
+    weir_flow_open_locked(f, weir_lane_join(&f->lanes, job), now);
+}
+
+void weir_flow_admit(weir_flow *f, weir_chain *jobs, int64_t now, weir_flow_news *news)
+{
+    weir_job *job;
+
+    weir_lock_take(&f->lock);
+    while ((job = weir_chain_pop(jobs)) != NULL) {
+        flow_admit_one_locked(f, job, now, news);
+    }
+    weir_flow_news_locked(f, now, news);
+    weir_lock_give(&f->lock);
+}
+
+/* Moves what is due from the heap to the lists it belongs to. */
+static void flow_due_locked(weir_flow *f, int64_t now)
+{
+    weir_heap_node *top;
+
+    while ((top = weir_heap_peek(&f->due)) != NULL && top->due_us <= now) {
+        weir_job *job = WEIR_CONTAINER_OF(top, weir_job, due);
+
+        weir_heap_remove(&f->due, top);
+        if (weir_job_get(job) == WEIR_JOB_WAITING) {
+            weir_job_move(job, WEIR_JOB_QUEUED);
+            f->n_waiting--;
+            weir_flow_ready_locked(f, job, true, now);
+        } else if (weir_lane_is_first(job)) {
+            weir_list_push_back(&f->resend, &job->ready_node);
+            f->n_resend++;
+        } /* else it follows when the earlier ones of its lane are done */
+    }
+}
+
+static size_t flow_take_resend_locked(weir_flow *f, weir_job **out, size_t cap)
+{
+    size_t n = 0;
+
+    while (n < cap && f->n_resend > 0) {
+        weir_job *job =
+            WEIR_CONTAINER_OF(weir_list_pop_front(&f->resend), weir_job, ready_node);
+
+        f->n_resend--;
+        job->is_lent = true;
+        job->task = WEIR_TASK_SETTLE;
+        out[n++] = job;
+    }
+    return n;
+}
+
+static weir_reason flow_fault_reason(const weir_job *job, weir_reason otherwise)
+{
+    switch (job->ev.fault) {
+    case WEIR_FAULT_DECODE:
+        return WEIR_REASON_DECODE;
+    case WEIR_FAULT_TOO_LARGE:
+        return WEIR_REASON_TOO_LARGE;
+    case WEIR_FAULT_LOOP:
+        return WEIR_REASON_LOOP;
+    case WEIR_FAULT_NONE:
+        break;
+    }
+    return otherwise;
+}
+
+/* What an event must become before its function is even asked. */
+static weir_reason flow_preset(const weir_flow *f, const weir_job *job, int64_t wall_ms)
+{
+    if (job->ev.fault != WEIR_FAULT_NONE) {
+        return flow_fault_reason(job, WEIR_REASON_NONE);
+    }
+    if (f->sub->max_age_us > 0 && job->ev.time_ms >= 0 &&
+        wall_ms - job->ev.time_ms > f->sub->max_age_us / 1000) {
+        return WEIR_REASON_EXPIRED;
+    }
+    return WEIR_REASON_NONE;
+}
+
+static void flow_claim_locked(weir_flow *f, weir_job *job)
+{
+    weir_list_remove(&job->ready_node);
+    f->n_ready--;
+    if (job->lane != NULL && job->lane->active != job) {
+        weir_lane_begin(job->lane, job);
+    }
+    weir_job_move(job, WEIR_JOB_CLAIMED);
+    job->is_lent = true;
+}
+
+/* Jobs at the head of ready that are dead letters already: no slot, no function. */
+static size_t flow_take_preset_locked(weir_flow *f, weir_job **out, size_t cap,
+                                      int64_t wall_ms)
+{
+    size_t n = 0;
+
+    while (n < cap && f->n_ready > 0) {
+        weir_job *job = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+        const weir_reason reason = flow_preset(f, job, wall_ms);
+
+        if (reason == WEIR_REASON_NONE) {
+            break;
+        }
+        flow_claim_locked(f, job);
+        weir_job_move(job, WEIR_JOB_SETTLING);
+        f->n_settling++;
+        job->task = WEIR_TASK_SETTLE;
+        job->reason = (uint8_t)reason;
+        out[n++] = job;
+    }
+    return n;
+}
+
+/* How many may be taken to run now, by slots, breaker and batch rules. */
+static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
+{
+    const weir_batch_rules *batch = &f->sub->batch;
+    size_t n = f->n_ready < cap ? f->n_ready : cap;
+    size_t n_free;
+
+    if (f->is_paused || f->is_stopping || f->n_slots >= f->sub->concurrency) {
+        return 0;
+    }
+    if (f->is_open) {
+        return !f->is_probing && f->probe_us <= now && n > 0 ? 1 : 0;
+    }
+    n_free = f->sub->concurrency - f->n_slots;
+    if (batch->max > 1) {
+        if (f->n_ready < batch->max && flow_batch_due_locked(f) > now) {
+            return 0;
+        }
+        n = n < batch->max ? n : batch->max;
+        return n < n_free ? n : n_free;
+    }
+    /* Single events run one after another on one thread, so one slot holds them all, until a
+     * function is known to leave calls pending: then each may need a slot of its own. */
+    return f->may_pend && n > n_free ? n_free : n;
+}
+
+static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
+                                   int64_t now, int64_t wall_ms, size_t *n_slots)
+{
+    const bool is_batch = f->sub->batch.max > 1;
+    const size_t n_most = flow_allowance_locked(f, cap, now);
+    size_t n = 0;
+    size_t bytes = 0;
+
+    while (n < n_most && f->n_ready > 0) {
+        weir_job *job = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+
+        bytes += job->ev.bytes;
+        if (is_batch && n > 0 && bytes > f->sub->batch.bytes) {
+            break;
+        }
+        if (n > 0 && flow_preset(f, job, wall_ms) != WEIR_REASON_NONE) {
+            break;
+        }
+        flow_claim_locked(f, job);
+        job->task = WEIR_TASK_RUN;
+        out[n++] = job;
+    }
+    if (n > 0) {
+        f->is_probing = f->is_open;
+        *n_slots = is_batch ? n : 1;
+        f->n_slots += *n_slots;
+    }
+    return n;
+}
+
+size_t weir_flow_take(weir_flow *f, weir_job **out, size_t cap, int64_t now,
+                      int64_t wall_ms, size_t *n_slots, weir_flow_news *news)
+{
+    size_t n;
+
+    *n_slots = 0;
+    weir_lock_take(&f->lock);
+    flow_due_locked(f, now);
+    n = flow_take_resend_locked(f, out, cap);
+    if (n == 0 && !f->is_stopping && !f->is_paused) {
+        n = flow_take_preset_locked(f, out, cap, wall_ms);
+    }
+    if (n == 0) {
+        n = flow_take_run_locked(f, out, cap, now, wall_ms, n_slots);
+    }
+    weir_flow_news_locked(f, now, news);
+    weir_lock_give(&f->lock);
+    return n;
+}
+
+void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n_slots,
+                         int64_t now, weir_flow_news *news)
+{
+    weir_lock_take(&f->lock);
+    for (size_t i = n; i-- > 0;) {
+        weir_job *job = jobs[i];
+
+        job->is_lent = false;
+        if (weir_flow_is_retired(job)) {
+            weir_flow_leave_locked(f, job, &news->gone, now, news);
+            continue;
+        }
+        weir_job_move(job, WEIR_JOB_QUEUED);
+        weir_flow_ready_locked(f, job, true, now);
+    }
+    f->n_slots -= n_slots;
+    if (f->is_open && n > 0) {
+        f->is_probing = false;
+    }
+    weir_flow_news_locked(f, now, news);
+    weir_lock_give(&f->lock);
+}
+
+void weir_flow_pend(weir_flow *f, size_t n)
+{
+    weir_lock_take(&f->lock);
+    f->n_slots += n;
+    f->may_pend = true;
+    weir_lock_give(&f->lock);
+}
+
+void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t now,
+                            weir_flow_news *news)
+{
+    weir_lane *lane = job->lane;
+
+    if (weir_job_get(job) == WEIR_JOB_SETTLING) {
+        f->n_settling--;
+    }
+    if (job->is_again) {
+        job->is_again = false;
+        f->n_again--;
+        if (lane != NULL) {
+            lane->n_again--;
+        }
+    }
+    weir_job_move(job, WEIR_JOB_DONE);
+    weir_list_remove(&job->part_node);
+    job->part->n_jobs--;
+    f->n_jobs--;
+    if (job->part->n_jobs == 0 && weir_flow_is_retired(job)) {
+        news->is_drained = true;
+    }
+    weir_chain_add(to, job);
+    if (lane == NULL) {
+        return;
+    }
+    weir_lane_leave(&f->lanes, job);
+    if (job->spare == lane) {
+        return; /* it was the last */
+    }
+    weir_flow_open_locked(f, lane, now);
+    if (!weir_list_is_empty(&lane->jobs)) {
+        weir_job *first = WEIR_CONTAINER_OF(lane->jobs.next, weir_job, lane_node);
+
+        if (weir_job_get(first) == WEIR_JOB_SETTLING && !first->is_lent &&
+            first->is_again && first->due.at == 0 &&
+            weir_list_is_empty(&first->ready_node)) {
+            weir_list_push_back(&f->resend, &first->ready_node);
+            f->n_resend++;
+        }
+    }
+}
+
+void weir_flow_answered_locked(weir_flow *f, weir_job *job, int64_t now,
+                               weir_flow_news *news)
+{
+    while (job != NULL && job->is_sent && job->is_answered && weir_lane_is_first(job)) {
+        weir_lane *lane = job->lane;
+        weir_job *behind = NULL;
+
+        if (lane != NULL && job->lane_node.next != &lane->jobs) {
+            behind = WEIR_CONTAINER_OF(job->lane_node.next, weir_job, lane_node);
+        }
+        weir_flow_leave_locked(
+            f, job, weir_flow_is_fenced(job) ? &news->gone : &news->done, now, news);
+        job = behind;
+    }
+}
+
+/* The breaker after a verdict: a probe that got through closes it. */
+static void flow_breaker_locked(weir_flow *f, weir_job *job, int64_t now)
+{
+    if (job->call.verdict != WEIR_UNAVAILABLE) {
+        if (f->is_open && f->is_probing) {
+            f->is_open = false;
+            f->is_probing = false;
+            f->n_unavailable = 0;
+        }
+        return;
+    }
+    if (!f->is_open || f->is_probing) {
+        const int64_t delay_us =
+            job->call.delay_ms >= 0
+                ? job->call.delay_ms * 1000
+                : weir_backoff_us(&f->sub->retry, ++f->n_unavailable, &f->rand);
+
+        f->is_open = true;
+        f->is_probing = false;
+        f->probe_us = now + delay_us;
+    }
+}
+
+static void flow_wait_locked(weir_flow *f, weir_job *job, int64_t due)
+{
+    weir_job_move(job, WEIR_JOB_WAITING);
+    f->n_waiting++;
+    weir_heap_push(&f->due, &job->due, due);
+}
+
+/* A failed attempt: the dead letter it deserves, or when to try again. */
+static weir_reason flow_retry_locked(weir_flow *f, weir_job *job, int64_t now,
+                                     int64_t *due)
+{
+    const weir_retry_rules *rules = &f->sub->retry;
+    const int64_t delay_us = job->call.delay_ms >= 0
+                                 ? job->call.delay_ms * 1000
+                                 : weir_backoff_us(rules, job->n_attempts, &f->rand);
+
+    *due = now + delay_us;
+    if (job->n_attempts >= rules->attempts ||
+        (rules->give_up_us > 0 && *due - job->first_us > rules->give_up_us)) {
+        return job->overran ? WEIR_REASON_TIMEOUT : WEIR_REASON_RETRIES;
+    }
+    return WEIR_REASON_NONE;
+}
+
+static void flow_settle_locked(weir_flow *f, weir_job *job, weir_reason reason,
+                               weir_flow_news *news)
+{
+    job->reason = (uint8_t)reason;
+    weir_job_move(job, WEIR_JOB_SETTLING);
+    f->n_settling++;
+    weir_chain_add(&news->settle, job);
+}
+
+static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
+                                   weir_flow_news *news)
+{
+    weir_reason reason = WEIR_REASON_NONE;
+    int64_t due = now;
+
+    if (job->is_dropped || weir_flow_is_fenced(job)) {
+        job->is_lent = false;
+        f->is_probing = f->is_probing && !f->is_open;
+        weir_flow_leave_locked(f, job, &news->gone, now, news);
+        return;
+    }
+    flow_breaker_locked(f, job, now);
+    switch (job->call.verdict) {
+    case WEIR_DONE:
+        if (job->call.n_outs > 0) {
+            flow_settle_locked(f, job, WEIR_REASON_NONE, news);
+            return;
+        }
+        weir_job_move(job, WEIR_JOB_SETTLING);
+        f->n_settling++;
+        job->is_lent = false;
+        job->is_sent = true;
+        job->is_answered = true;
+        if (job->lane != NULL) {
+            job->lane->active = NULL;
+            weir_flow_open_locked(f, job->lane, now);
+        }
+        weir_flow_answered_locked(f, job, now, news);
+        return;
+    case WEIR_REJECT:
+        flow_settle_locked(f, job, flow_fault_reason(job, WEIR_REASON_REJECTED), news);
+        return;
+    case WEIR_UNAVAILABLE:
+        due = f->probe_us;
+        break;
+    default:
+        reason = flow_retry_locked(f, job, now, &due);
+        break;
+    }
+    if (reason != WEIR_REASON_NONE) {
+        flow_settle_locked(f, job, reason, news);
+        return;
+    }
+    job->is_lent = false;
+    if (weir_flow_is_retired(job)) {
+        weir_flow_leave_locked(f, job, &news->gone, now, news);
+        return;
+    }
+    flow_wait_locked(f, job, due);
+}
+
+void weir_flow_finish(weir_flow *f, weir_job *const *jobs, size_t n, size_t n_slots,
+                      int64_t now, weir_flow_news *news)
+{
+    weir_lock_take(&f->lock);
+    WEIR_ASSERT(f->n_slots >= n_slots);
+    f->n_slots -= n_slots;
+    for (size_t i = 0; i < n; i++) {
+        flow_finish_one_locked(f, jobs[i], now, news);
+    }
+    weir_flow_news_locked(f, now, news);
+    weir_lock_give(&f->lock);
+}

@@ -1,0 +1,300 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow_epoch - assignments, stops and views of the flow. */
+#include "worker/engine/flow_private.h"
+
+#include "worker/base/check.h"
+
+#include <stdio.h>
+
+void weir_part_init(weir_part *part)
+{
+    weir_list_init(&part->jobs);
+    weir_list_init(&part->flow_node);
+    atomic_init(&part->retired, 0);
+}
+
+void weir_flow_assign(weir_flow *f, weir_part *part, uint32_t epoch)
+{
+    weir_lock_take(&f->lock);
+    if (weir_list_is_empty(&part->flow_node)) {
+        weir_list_push_back(&f->parts, &part->flow_node);
+    }
+    WEIR_ASSERT(epoch > atomic_load(&part->retired));
+    part->epoch = epoch;
+    weir_lock_give(&f->lock);
+}
+
+/* Takes a job that is not lent out of whatever list it waits in. */
+static void epoch_unlist_locked(weir_flow *f, weir_job *job)
+{
+    if (job->due.at != 0) {
+        weir_heap_remove(&f->due, &job->due);
+    }
+    if (weir_list_is_empty(&job->ready_node)) {
+        return;
+    }
+    weir_list_remove(&job->ready_node);
+    if (weir_job_get(job) == WEIR_JOB_SETTLING) {
+        f->n_resend--;
+    } else {
+        f->n_ready--;
+    }
+}
+
+size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch,
+                        weir_flow_news *news)
+{
+    size_t n_left = 0;
+
+    weir_lock_take(&f->lock);
+    atomic_store(&part->retired, epoch);
+    for (weir_list *node = part->jobs.next, *next; node != &part->jobs; node = next) {
+        weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
+        const weir_job_state state = weir_job_get(job);
+
+        next = node->next;
+        if (job->ev.receipt.epoch > epoch) {
+            continue;
+        }
+        if (state != WEIR_JOB_QUEUED && state != WEIR_JOB_WAITING) {
+            n_left++;
+            continue;
+        }
+        epoch_unlist_locked(f, job);
+        if (state == WEIR_JOB_WAITING) {
+            f->n_waiting--;
+        }
+        weir_flow_leave_locked(f, job, &news->gone, 0, news);
+    }
+    weir_flow_news_locked(f, 0, news);
+    weir_lock_give(&f->lock);
+    return n_left;
+}
+
+void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
+                     weir_flow_news *news)
+{
+    weir_lock_take(&f->lock);
+    WEIR_ASSERT(epoch <= atomic_load(&part->retired));
+    part->fenced = epoch;
+    for (weir_list *node = part->jobs.next, *next; node != &part->jobs; node = next) {
+        weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
+        const weir_job_state state = weir_job_get(job);
+
+        next = node->next;
+        if (job->ev.receipt.epoch > epoch) {
+            continue;
+        }
+        if (state == WEIR_JOB_CLAIMED || state == WEIR_JOB_RUNNING) {
+            weir_call_cancel(&job->call);
+            continue;
+        }
+        if (job->is_lent || job->is_answered) {
+            continue; /* its answer, or an earlier one of its lane, ends it */
+        }
+        epoch_unlist_locked(f, job);
+        if (job->is_stuck) {
+            job->is_stuck = false;
+            part->n_stuck--;
+        }
+        if (!job->is_sent && atomic_load(&job->n_unanswered) > 0 &&
+            atomic_fetch_sub(&job->n_unanswered, 1) > 1) {
+            job->is_lent = true; /* partly with the sink: the last answer ends it */
+            continue;
+        }
+        weir_flow_leave_locked(f, job, &news->gone, 0, news);
+    }
+    weir_flow_news_locked(f, 0, news);
+    weir_lock_give(&f->lock);
+}
+
+size_t weir_flow_busy(weir_flow *f, const weir_part *part, uint32_t epoch)
+{
+    size_t n = 0;
+
+    weir_lock_take(&f->lock);
+    for (const weir_list *node = part->jobs.next; node != &part->jobs;
+         node = node->next) {
+        const weir_job *job =
+            (const weir_job *)(const void *)((const char *)node -
+                                             offsetof(weir_job, part_node));
+
+        n += job->ev.receipt.epoch <= epoch;
+    }
+    weir_lock_give(&f->lock);
+    return n;
+}
+
+void weir_flow_pause(weir_flow *f, bool is_paused, weir_flow_news *news)
+{
+    weir_lock_take(&f->lock);
+    f->is_paused = is_paused;
+    weir_flow_news_locked(f, 0, news);
+    weir_lock_give(&f->lock);
+}
+
+void weir_flow_stop(weir_flow *f)
+{
+    weir_lock_take(&f->lock);
+    f->is_stopping = true;
+    weir_lock_give(&f->lock);
+}
+
+/* The job of the part at that position, or NULL. */
+static weir_job *epoch_find_locked(const weir_part *part, weir_pos pos)
+{
+    for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
+        weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
+
+        if (weir_pos_cmp(job->ev.receipt.pos, pos) == 0) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+bool weir_flow_has(weir_flow *f, const weir_part *part, weir_pos pos)
+{
+    bool has;
+
+    weir_lock_take(&f->lock);
+    has = epoch_find_locked(part, pos) != NULL;
+    weir_lock_give(&f->lock);
+    return has;
+}
+
+weir_status weir_flow_skip(weir_flow *f, weir_part *part, weir_pos pos,
+                           weir_flow_news *news)
+{
+    weir_status st = WEIR_ENOENT;
+    weir_job *job;
+
+    weir_lock_take(&f->lock);
+    job = epoch_find_locked(part, pos);
+    if (job != NULL) {
+        st = WEIR_EINVAL;
+    }
+    if (job != NULL && job->is_stuck) {
+        job->is_stuck = false;
+        part->n_stuck--;
+        job->is_omitted = true;
+        job->is_dead_made = false;
+        weir_list_push_back(&f->resend, &job->ready_node);
+        f->n_resend++;
+        st = WEIR_OK;
+    }
+    weir_flow_news_locked(f, 0, news);
+    weir_lock_give(&f->lock);
+    return st;
+}
+
+/* Calls visit for each job of the flow whose function runs. */
+static void epoch_each_running_locked(weir_flow *f,
+                                      void (*visit)(void *arg, weir_job *job),
+                                      void *arg)
+{
+    for (weir_list *p = f->parts.next; p != &f->parts; p = p->next) {
+        const weir_part *part = WEIR_CONTAINER_OF(p, weir_part, flow_node);
+
+        for (weir_list *node = part->jobs.next; node != &part->jobs;
+             node = node->next) {
+            weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
+
+            if (weir_job_get(job) == WEIR_JOB_RUNNING) {
+                visit(arg, job);
+            }
+        }
+    }
+}
+
+typedef struct epoch_expiry {
+    int64_t now;
+    size_t n;
+    char *one;
+} epoch_expiry;
+
+static void epoch_expire_one(void *arg, weir_job *job)
+{
+    epoch_expiry *expiry = arg;
+
+    if (atomic_load(&job->deadline_us) > expiry->now || job->is_overrun_seen) {
+        return;
+    }
+    job->is_overrun_seen = true;
+    if (expiry->n++ == 0) {
+        snprintf(expiry->one, WEIR_POSITION_MAX, "%s", weir_ev_position(&job->ev).data);
+    }
+}
+
+size_t weir_flow_expire(weir_flow *f, int64_t now, char one[WEIR_POSITION_MAX])
+{
+    epoch_expiry expiry = { .now = now, .one = one };
+
+    one[0] = '\0';
+    weir_lock_take(&f->lock);
+    epoch_each_running_locked(f, epoch_expire_one, &expiry);
+    weir_lock_give(&f->lock);
+    return expiry.n;
+}
+
+static void epoch_cancel_one(void *arg, weir_job *job)
+{
+    (void)arg;
+    weir_call_cancel(&job->call);
+}
+
+void weir_flow_cancel_all(weir_flow *f)
+{
+    weir_lock_take(&f->lock);
+    epoch_each_running_locked(f, epoch_cancel_one, NULL);
+    weir_lock_give(&f->lock);
+}
+
+void weir_flow_peek(weir_flow *f, int64_t now, weir_flow_news *news)
+{
+    weir_lock_take(&f->lock);
+    weir_flow_news_locked(f, now, news);
+    weir_lock_give(&f->lock);
+}
+
+void weir_flow_stat_get(weir_flow *f, weir_flow_stat *out)
+{
+    weir_lock_take(&f->lock);
+    *out = (weir_flow_stat){
+        .n_jobs = f->n_jobs,
+        .n_ready = f->n_ready,
+        .n_waiting = f->n_waiting,
+        .n_settling = f->n_settling,
+        .n_again = f->n_again,
+        .n_slots = f->n_slots,
+        .is_paused = f->is_paused,
+        .is_unavailable = f->is_open,
+        .oldest_us = WEIR_NEVER,
+    };
+    weir_lock_give(&f->lock);
+}
+
+bool weir_flow_first_get(weir_flow *f, const weir_part *part, weir_flow_first *out)
+{
+    bool is_there = false;
+
+    weir_lock_take(&f->lock);
+    if (!weir_list_is_empty(&part->jobs)) {
+        weir_job *job = WEIR_CONTAINER_OF(part->jobs.next, weir_job, part_node);
+        const weir_slice position = weir_ev_position(&job->ev);
+
+        is_there = true;
+        *out = (weir_flow_first){
+            .state = weir_job_get(job),
+            .n_attempts = job->n_attempts,
+            .read_us = job->read_us,
+            .due_us = job->due.at != 0 ? job->due.due_us : WEIR_NEVER,
+            .is_stuck = job->is_stuck,
+            .n_behind = part->n_jobs - 1,
+        };
+        snprintf(out->position, sizeof(out->position), "%s", position.data);
+    }
+    weir_lock_give(&f->lock);
+    return is_there;
+}

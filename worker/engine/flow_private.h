@@ -1,0 +1,65 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flow_private - what the three files of the flow share: flow.c (admit, take, finish),
+ * flow_settle.c (sent, settled, again) and flow_epoch.c (assign, retire, fence, views).
+ */
+#ifndef WEIR_ENGINE_FLOW_PRIVATE_H
+#define WEIR_ENGINE_FLOW_PRIVATE_H
+
+#include "worker/base/clock.h"
+#include "worker/base/hash.h"
+#include "worker/engine/flow.h"
+#include "worker/engine/lane.h"
+
+struct weir_flow {
+    weir_lock lock; /* guards all below but sub */
+    const weir_sub *sub;
+    weir_rand rand;
+    weir_lane_table lanes;
+    weir_list parts;
+    weir_list ready;  /* QUEUED and allowed to begin */
+    weir_list resend; /* SETTLING, to be sent (again) now */
+    weir_heap due;    /* WAITING, and SETTLING with a failed send */
+    size_t n_jobs, n_ready, n_resend, n_waiting, n_settling;
+    size_t n_slots; /* taken, of sub->concurrency */
+    size_t n_again; /* jobs with a failed send: intake waits */
+    bool is_paused, is_stopping;
+    bool may_pend; /* a call has been pending before */
+
+    /* The last news, written under the lock, read without it. */
+    atomic_size_t hint_ready;
+    atomic_llong hint_due_us;
+    atomic_bool hint_room;
+
+    /* The breaker: a function has said that what it calls is down. */
+    bool is_open, is_probing;
+    uint32_t n_unavailable; /* in a row */
+    int64_t probe_us;
+};
+
+/* All of these: the caller holds the lock. */
+void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news);
+void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_first, int64_t now);
+/* Puts the lane's next job into ready if it may begin and is not there yet. */
+void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now);
+/* The job leaves flow, part and lane and joins `to`; what was waiting for it in its lane
+ * follows (news->done), or is sent (resend), or begins (ready). */
+void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t now,
+                            weir_flow_news *news);
+/* The job is answered: it is done now, or when the earlier ones of its lane are. */
+void weir_flow_answered_locked(weir_flow *f, weir_job *job, int64_t now,
+                               weir_flow_news *news);
+/* True if the verdicts of the job's epoch are dropped. */
+static inline bool weir_flow_is_fenced(const weir_job *job)
+{
+    return job->ev.receipt.epoch <= job->part->fenced;
+}
+
+static inline bool weir_flow_is_retired(const weir_job *job)
+{
+    return job->ev.receipt.epoch <=
+           atomic_load_explicit(&job->part->retired, memory_order_relaxed);
+}
+
+#endif
