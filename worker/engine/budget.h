@@ -30,7 +30,8 @@ typedef struct weir_budget {
     weir_lock lock;
     size_t n_subs;
     weir_bucket
-        all; /* what is in the worker; its limits are never exceeded but by a giant */
+        /* what is in the worker; its limits are never exceeded but by a giant */
+        all;
     weir_bucket common;
     size_t out_bytes; /* of outputs */
     size_t max_out_bytes;

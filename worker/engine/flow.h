@@ -32,8 +32,9 @@ struct weir_part {
     uint32_t slot; /* the source's */
     const char *topic;
     int32_t partition;
-    weir_list jobs;      /* the flow's lock, this and the next five; oldest first */
-    weir_list flow_node; /* in the flow's list of parts, from the first assignment on */
+    weir_list jobs; /* the flow's lock, this and the next five; oldest first */
+    /* in the flow's list of parts, from the first assignment on */
+    weir_list flow_node;
     size_t n_jobs;
     uint32_t epoch;      /* the present one, or the last */
     uint32_t fenced;     /* verdicts of epochs up to this one are dropped */
@@ -78,13 +79,17 @@ static inline weir_job *weir_chain_pop(weir_chain *chain)
 typedef struct weir_flow_news {
     size_t n_ready; /* may be taken now, by somebody with a free slot */
     int64_t
-        next_due_us; /* when a retry, a send, a probe or a batch is due; WEIR_NEVER */
-    bool has_room;   /* intake may go on, as far as this flow is concerned */
-    bool is_drained; /* a retired part has no job any more: somebody may wait for it */
+        /* when a retry, a send, a probe or a batch is due; WEIR_NEVER */
+        next_due_us;
+    bool has_room; /* intake may go on, as far as this flow is concerned */
+    /* a retired part has no job any more: somebody may wait for it */
+    bool is_drained;
     weir_chain
-        settle; /* send their outputs, or make and send their dead letters, then sent() */
+        /* send their outputs, or make and send their dead letters, then sent() */
+        settle;
     weir_chain done; /* acknowledge, then the caller's */
-    weir_chain gone; /* not acknowledged: over without an end here; then the caller's */
+    /* not acknowledged: over without an end here; then the caller's */
+    weir_chain gone;
 } weir_flow_news;
 
 typedef struct weir_flow weir_flow;
@@ -180,7 +185,8 @@ typedef struct weir_flow_stat {
     size_t n_jobs, n_ready, n_running, n_waiting, n_settling, n_again;
     size_t n_slots;
     bool is_paused, is_unavailable;
-    int64_t oldest_us; /* when the oldest unfinished event was read; WEIR_NEVER: none */
+    /* when the oldest unfinished event was read; WEIR_NEVER: none */
+    int64_t oldest_us;
 } weir_flow_stat;
 void weir_flow_stat_get(weir_flow *f, weir_flow_stat *out);
 

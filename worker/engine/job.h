@@ -92,12 +92,13 @@ struct weir_job {
     bool is_answered;   /* the sink has answered all of them well */
     bool is_again;      /* a send failed and will be repeated */
     bool
-        is_late_open; /* a sink that does not keep order: the lane opens at the answer */
-    bool is_stuck;    /* its dead letter fits nowhere */
-    bool is_dropped;  /* CLAIMED, but its epoch was over before it began */
-    bool is_omitted;  /* its dead letter is without payload (weir skip) */
-    bool wants_lane;  /* its spare is named: it goes into a lane */
-    bool overran;     /* the last attempt went on past its timeout */
+        /* a sink that does not keep order: the lane opens at the answer */
+        is_late_open;
+    bool is_stuck;        /* its dead letter fits nowhere */
+    bool is_dropped;      /* CLAIMED, but its epoch was over before it began */
+    bool is_omitted;      /* its dead letter is without payload (weir skip) */
+    bool wants_lane;      /* its spare is named: it goes into a lane */
+    bool overran;         /* the last attempt went on past its timeout */
     bool is_overrun_seen; /* the flow's: it has been counted while it ran */
     uint8_t sent;         /* weir_job_sent: the settler's reading of the answers */
     uint8_t sent_reason;  /* with WEIR_JOB_NEVER: the reason that it gives */
@@ -105,18 +106,20 @@ struct weir_job {
     bool is_stamped;      /* outputs have their headers */
     bool has_hold;        /* the sender's one of n_unanswered */
 
-    uint32_t n_attempts;      /* begun and counted */
-    uint32_t n_agains;        /* failed sends in a row */
-    atomic_uint n_unanswered; /* outputs with the sink, and one held by whoever sends */
-    atomic_uint answers;      /* bits 1 << weir_sent */
-    int64_t read_us;          /* monotonic */
+    uint32_t n_attempts; /* begun and counted */
+    uint32_t n_agains;   /* failed sends in a row */
+    /* outputs with the sink, and one held by whoever sends */
+    atomic_uint n_unanswered;
+    atomic_uint answers; /* bits 1 << weir_sent */
+    int64_t read_us;     /* monotonic */
     int64_t ready_us;
     int64_t begun_us;          /* of the attempt */
     atomic_llong deadline_us;  /* of the attempt; WEIR_NEVER: none */
     int64_t first_us;          /* of the first attempt; 0: none yet */
     int64_t first_ms, last_ms; /* wall time of first and last attempt */
-    int64_t unsent_us; /* since when an address that only the function named fails; 0 */
-    size_t charged;    /* bytes in the budget */
+    /* since when an address that only the function named fails; 0 */
+    int64_t unsent_us;
+    size_t charged;     /* bytes in the budget */
     size_t out_charged; /* bytes of outputs in the budget */
 };
 

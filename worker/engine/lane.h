@@ -27,9 +27,10 @@ struct weir_lane {
     char small[WEIR_LANE_INLINE];
     char *large; /* kept for later keys */
     size_t large_cap;
-    weir_list jobs;   /* all unfinished, oldest first */
-    weir_job *next;   /* the oldest that has not begun; NULL: none */
-    weir_job *active; /* CLAIMED, RUNNING, WAITING, or done and not yet with the sink */
+    weir_list jobs; /* all unfinished, oldest first */
+    weir_job *next; /* the oldest that has not begun; NULL: none */
+    /* CLAIMED, RUNNING, WAITING, or done and not yet with the sink */
+    weir_job *active;
     uint32_t n_again; /* failed sends that will be repeated: closed until then */
 };
 

@@ -1,0 +1,619 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake - the thread of one source: read, filter, charge, admit.
+ *
+ * It always polls, so slow functions never cost the membership. What has been read and finds
+ * no room in the budget is stashed by part, in order; a part with a stash is held, so a stash
+ * is never larger than one read. The host's calls come on this thread, inside read().
+ */
+#include "worker/engine/line.h"
+
+#include "worker/base/check.h"
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+#include "worker/engine/deadletter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INTAKE_BATCH 256
+#define INTAKE_WAIT_US 100000 /* of one read */
+#define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
+#define INTAKE_STAT_US 1000000
+
+static const char *const trouble_texts[] = {
+    [WEIR_TROUBLE_NONE] = "none",
+    [WEIR_TROUBLE_UNREACHABLE] = "unreachable",
+    [WEIR_TROUBLE_DENIED] = "denied",
+    [WEIR_TROUBLE_MISSING] = "missing",
+    [WEIR_TROUBLE_LOST_POSITION] = "lost-position",
+    [WEIR_TROUBLE_UNDECODABLE] = "undecodable",
+    [WEIR_TROUBLE_RECREATED] = "recreated",
+    [WEIR_TROUBLE_FATAL] = "fatal",
+};
+
+/* -- parts ------------------------------------------------------------------------------- */
+
+static weir_line_part *intake_part(weir_intake *in, uint32_t slot)
+{
+    weir_line_part *part = NULL;
+
+    weir_lock_take(&in->lock);
+    if (slot < in->n_parts) {
+        part = in->parts[slot];
+    }
+    weir_lock_give(&in->lock);
+    return part;
+}
+
+static weir_line_part *intake_part_new(weir_intake *in, const weir_epoch *e)
+{
+    weir_line_part *part = calloc(1, sizeof(*part));
+    weir_line_part **grown;
+    char number[16];
+
+    if (part == NULL || (part->topic = strdup(e->topic)) == NULL) {
+        free(part);
+        return NULL;
+    }
+    part->intake = in;
+    part->part.src = in->index;
+    part->part.slot = e->part;
+    part->part.topic = part->topic;
+    part->part.partition = e->partition;
+    part->part.driver = part;
+    weir_part_init(&part->part);
+    snprintf(number, sizeof(number), "%d", (int)e->partition);
+    part->lag =
+        weir_metric_get(WEIR_M_LAG_EVENTS,
+                        (const char *const[]){ in->line->sub->name, e->topic, number });
+    part->stopped = weir_metric_get(
+        WEIR_M_STOPPED, (const char *const[]){ in->line->sub->name, e->topic, number });
+    weir_metric_set(part->stopped, 0);
+    weir_lock_take(&in->lock);
+    if (e->part >= in->n_parts) {
+        grown = realloc(in->parts, (e->part + 16) * sizeof(*grown));
+        if (grown == NULL) {
+            weir_lock_give(&in->lock);
+            free(part->topic);
+            free(part);
+            return NULL;
+        }
+        memset(grown + in->n_parts, 0, (e->part + 16 - in->n_parts) * sizeof(*grown));
+        in->parts = grown;
+        in->n_parts = e->part + 16;
+    }
+    in->parts[e->part] = part;
+    weir_lock_give(&in->lock);
+    return part;
+}
+
+/* -- the host of the source --------------------------------------------------------------- */
+
+static void intake_assigned(void *arg, const weir_epoch *e, size_t n)
+{
+    weir_intake *in = arg;
+
+    for (size_t i = 0; i < n; i++) {
+        weir_line_part *part = intake_part(in, e[i].part);
+        weir_err err;
+        uint16_t dest;
+
+        if (part == NULL && (part = intake_part_new(in, &e[i])) == NULL) {
+            weir_engine_fail(in->line->e, 70, "out of memory for partition %s/%d",
+                             e[i].topic, (int)e[i].partition);
+            return;
+        }
+        weir_flow_assign(in->line->flow, &part->part, e[i].epoch);
+        if (!part->is_assigned) {
+            part->is_assigned = true;
+            weir_share_part_add(&in->line->share, &part->bucket);
+        }
+        part->is_held = false;
+        weir_log(WEIR_INFO, "part.assigned", "sub=%s topic=%s partition=%d epoch=%u",
+                 in->line->sub->name, e[i].topic, (int)e[i].partition, e[i].epoch);
+        if (in->line->sub->dead_mode == WEIR_DEAD_ADDRESS &&
+            in->line->sub->dead == NULL &&
+            weir_settle_dead_dest(in->line, in, e[i].topic, &dest, &err) == WEIR_OK) {
+            weir_watch_probe(in->line->e->watch);
+        }
+    }
+    atomic_store(&in->is_joined, true);
+}
+
+/* Events of the part that were read and not yet admitted are over. */
+static void intake_drop_stash(weir_intake *in, weir_line_part *part)
+{
+    for (weir_job *job; (job = weir_chain_pop(&part->stash)) != NULL;) {
+        in->n_stashed--;
+        if (in->source->ops->giveback != NULL) {
+            in->source->ops->giveback(in->self, &job->ev.receipt, 1);
+        }
+        weir_line_job_free(in, job);
+    }
+}
+
+static void intake_retire(weir_intake *in, weir_line_part *part, uint32_t epoch)
+{
+    weir_flow_news news = { 0 };
+
+    intake_drop_stash(in, part);
+    weir_flow_retire(in->line->flow, &part->part, epoch, &news);
+    weir_line_carry(in->line, &news, weir_clock_us(), false);
+}
+
+static void intake_fence(weir_intake *in, weir_line_part *part, uint32_t epoch)
+{
+    weir_flow_news news = { 0 };
+
+    weir_flow_fence(in->line->flow, &part->part, epoch, &news);
+    weir_line_carry(in->line, &news, weir_clock_us(), false);
+    if (part->is_assigned) {
+        part->is_assigned = false;
+        weir_share_part_drop(&in->line->share, &part->bucket);
+    }
+    weir_metric_hide(part->lag);
+}
+
+static size_t intake_busy(weir_intake *in, const weir_epoch *e, size_t n)
+{
+    size_t n_busy = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const weir_line_part *part = intake_part(in, e[i].part);
+
+        if (part != NULL) {
+            n_busy += weir_flow_busy(in->line->flow, &part->part, e[i].epoch);
+        }
+    }
+    return n_busy;
+}
+
+static void intake_revoking(void *arg, const weir_epoch *e, size_t n, int64_t until_us)
+{
+    weir_intake *in = arg;
+    size_t n_left;
+
+    for (size_t i = 0; i < n; i++) {
+        weir_line_part *part = intake_part(in, e[i].part);
+
+        if (part != NULL) {
+            intake_retire(in, part, e[i].epoch);
+        }
+    }
+    for (;;) {
+        const unsigned seen = weir_signal_read(&in->line->drained);
+
+        n_left = intake_busy(in, e, n);
+        if (n_left == 0 || weir_clock_us() >= until_us) {
+            break;
+        }
+        weir_signal_wait(&in->line->drained, seen, until_us);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weir_line_part *part = intake_part(in, e[i].part);
+
+        if (part != NULL) {
+            intake_fence(in, part, e[i].epoch);
+        }
+    }
+    weir_log(n_left == 0 ? WEIR_INFO : WEIR_WARN, "part.revoked",
+             "sub=%s parts=%zu unfinished=%zu", in->line->sub->name, n, n_left);
+}
+
+static void intake_lost(void *arg, const weir_epoch *e, size_t n)
+{
+    weir_intake *in = arg;
+
+    for (size_t i = 0; i < n; i++) {
+        weir_line_part *part = intake_part(in, e[i].part);
+
+        if (part != NULL) {
+            intake_retire(in, part, e[i].epoch);
+            intake_fence(in, part, e[i].epoch);
+        }
+    }
+    weir_log(WEIR_WARN, "part.lost", "sub=%s parts=%zu", in->line->sub->name, n);
+}
+
+static void intake_trouble(void *arg, const weir_epoch *e, weir_trouble kind,
+                           const char *text)
+{
+    weir_intake *in = arg;
+    weir_line_part *part = e == NULL ? NULL : intake_part(in, e->part);
+    atomic_int *at = part == NULL ? &in->trouble : &part->trouble;
+
+    if (atomic_exchange(at, (int)kind) == (int)kind && kind == WEIR_TROUBLE_NONE) {
+        return;
+    }
+    if (part != NULL) {
+        weir_metric_set(part->stopped, kind == WEIR_TROUBLE_NONE ? 0 : 1);
+    }
+    if (kind == WEIR_TROUBLE_NONE) {
+        weir_log(WEIR_INFO, "source.recovered", "sub=%s topic=%s partition=%d",
+                 in->line->sub->name, part == NULL ? "-" : part->topic,
+                 part == NULL ? -1 : (int)part->part.partition);
+        return;
+    }
+    weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, trouble_texts[kind]), 1);
+    weir_log(kind == WEIR_TROUBLE_UNREACHABLE ? WEIR_WARN : WEIR_ERROR,
+             "source.trouble", "sub=%s topic=%s partition=%d trouble=%s text=%s",
+             in->line->sub->name, part == NULL ? "-" : part->topic,
+             part == NULL ? -1 : (int)part->part.partition, trouble_texts[kind],
+             text == NULL ? "" : text);
+    if (kind == WEIR_TROUBLE_FATAL && part == NULL && text != NULL &&
+        in->source->setup.start == WEIR_START_COMMITTED) {
+        weir_engine_fail(in->line->e, 78, "subscription %s: %s", in->line->sub->name,
+                         text);
+    }
+}
+
+/* -- one event ------------------------------------------------------------------------------ */
+
+/* The bytes by which a lane is found; false: the event has no lane. */
+static bool intake_lane_key(const weir_line *line, const weir_job *job,
+                            weir_buf *scratch, weir_slice *key)
+{
+    const weir_sub *sub = line->sub;
+
+    switch (sub->order) {
+    case WEIR_ORDER_NONE:
+        return false;
+    case WEIR_ORDER_PARTITION:
+        *key = WEIR_SLICE_LIT("");
+        return true;
+    case WEIR_ORDER_KEY:
+        break;
+    }
+    if (sub->key_pointer == NULL) {
+        *key = job->ev.key;
+        return key->data != NULL;
+    }
+    return job->ev.is_decoded &&
+           weir_val_key(weir_val_find(job->ev.value, sub->key_pointer), scratch, key);
+}
+
+/* Decodes here only where a filter or the key needs it. A failure is the event's fault. */
+static void intake_decode(const weir_line *line, weir_job *job)
+{
+    const weir_codec_ops *codec =
+        job->ev.is_object ? &weir_codec_json : line->sub->codec;
+    weir_err err;
+
+    if (job->ev.fault != WEIR_FAULT_NONE || job->ev.is_decoded || !codec->gives_value) {
+        return;
+    }
+    /* The value may point into the bytes, and they may have to be copied later: copy now. */
+    if (weir_ev_own(&job->ev) == WEIR_OK && codec->decode(&job->ev, &err) != WEIR_OK) {
+        weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
+    }
+}
+
+/* Filters, names the lane. False: the event is not wanted and has been acknowledged. */
+static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
+{
+    weir_line *line = in->line;
+    const weir_sub *sub = line->sub;
+    weir_slice key = WEIR_SLICE_NONE;
+
+    if (weir_deadletter_hops(&job->ev) >= WEIR_HOPS_MAX) {
+        weir_ev_fault(&job->ev, WEIR_FAULT_LOOP, "weir.hops has reached %d",
+                      WEIR_HOPS_MAX);
+    }
+    if (sub->filter != NULL && !weir_filter_needs_value(sub->filter) &&
+        !weir_filter_match(sub->filter, &job->ev)) {
+        goto unwanted;
+    }
+    if (sub->key_pointer != NULL ||
+        (sub->filter != NULL && weir_filter_needs_value(sub->filter))) {
+        intake_decode(line, job);
+    }
+    if (sub->filter != NULL && weir_filter_needs_value(sub->filter) &&
+        job->ev.fault == WEIR_FAULT_NONE && !weir_filter_match(sub->filter, &job->ev)) {
+        goto unwanted;
+    }
+    job->wants_lane = intake_lane_key(line, job, scratch, &key) &&
+                      weir_lane_name(job->spare, job->part, key) == WEIR_OK;
+    /* A held record pins its whole fetch buffer, so only what is short-lived stays with the
+     * client: functions that are known to take under a millisecond. */
+    if (atomic_load_explicit(&line->mean_ns, memory_order_relaxed) >= INTAKE_OWN_NS) {
+        weir_status st = weir_ev_own(&job->ev);
+
+        (void)st; /* without memory it stays where it is */
+    }
+    return true;
+unwanted:
+    weir_metric_add(line->filtered, 1);
+    in->source->ops->ack(in->self, &job->ev.receipt, 1);
+    weir_line_job_free(in, job);
+    return false;
+}
+
+/* Charges the budget; false: it must wait. */
+bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job)
+{
+    job->charged = job->ev.bytes + sizeof(*job);
+    job->bucket = weir_budget_take(&in->line->share, &part->bucket, job->charged);
+    return job->bucket != WEIR_BUCKET_NONE;
+}
+
+/* -- the loop -------------------------------------------------------------------------------- */
+
+static void intake_hold(weir_intake *in, weir_line_part *part, bool is_held)
+{
+    if (part->is_held != is_held) {
+        part->is_held = is_held;
+        in->source->ops->hold(in->self, part->part.slot, part->part.epoch, is_held);
+    }
+}
+
+void weir_intake_admit(weir_intake *in, weir_chain *jobs)
+{
+    weir_flow_news news = { 0 };
+    const int64_t now = weir_clock_us();
+
+    if (jobs->head != NULL) {
+        weir_flow_admit(in->line->flow, jobs, now, &news);
+        weir_line_carry(in->line, &news, now, false);
+    }
+}
+
+/* What was stashed goes first. */
+static void intake_unstash(weir_intake *in, weir_chain *ready)
+{
+    if (in->n_stashed == 0) {
+        return;
+    }
+    for (size_t i = 0; i < in->n_parts; i++) {
+        weir_line_part *part = in->parts[i];
+
+        while (part != NULL && part->stash.head != NULL &&
+               weir_intake_charge(in, part, part->stash.head)) {
+            weir_chain_add(ready, weir_chain_pop(&part->stash));
+            in->n_stashed--;
+        }
+        if (part != NULL && part->stash.head == NULL && part->part.n_stuck == 0 &&
+            part->is_held) {
+            intake_hold(in, part, false);
+        }
+    }
+}
+
+/* Parts with a stuck event are held, and let go when it is passed; skips go on. */
+static void intake_tend_parts(weir_intake *in)
+{
+    for (size_t i = 0; i < in->n_parts; i++) {
+        weir_line_part *part = in->parts[i];
+        bool is_stuck;
+
+        if (part == NULL) {
+            continue;
+        }
+        weir_intake_tend_skip(in, part);
+        if (!part->is_assigned) {
+            continue;
+        }
+        is_stuck = part->part.n_stuck > 0;
+        if (is_stuck != part->is_held && (is_stuck || part->stash.head == NULL)) {
+            intake_hold(in, part, is_stuck);
+            weir_metric_set(part->stopped, is_stuck ? 1 : 0);
+        }
+    }
+}
+
+static void intake_take(weir_intake *in, weir_job *job, weir_buf *scratch,
+                        weir_chain *ready, int64_t now)
+{
+    weir_line_part *part = intake_part(in, job->ev.receipt.part);
+
+    WEIR_ASSERT(part != NULL);
+    job->part = &part->part;
+    job->read_us = now;
+    if (!intake_prepare(in, job, scratch)) {
+        return;
+    }
+    if (part->stash.head == NULL && weir_intake_charge(in, part, job)) {
+        weir_chain_add(ready, job);
+        return;
+    }
+    weir_chain_add(&part->stash, job);
+    in->n_stashed++;
+    intake_hold(in, part, true);
+}
+
+/* How many events may be read now. */
+static size_t intake_room(weir_intake *in)
+{
+    weir_line *line = in->line;
+    size_t room;
+
+    if (atomic_load(&line->e->is_stopping) || !atomic_load(&line->is_ready_to_read) ||
+        atomic_load(&line->is_paused) || !weir_flow_hint_room(line->flow)) {
+        return 0;
+    }
+    room = weir_budget_room(&line->share, INTAKE_BATCH);
+    return in->n_stashed >= INTAKE_BATCH ? 0 : room;
+}
+
+/* Makes sure that there are empty events for a read; returns for how many. */
+static size_t intake_prepare_batch(weir_intake *in, size_t n)
+{
+    while (in->n_batch < n) {
+        weir_job *job = weir_line_job_new(in);
+
+        if (job == NULL) {
+            break;
+        }
+        in->batch[in->n_batch] = job;
+        in->batch_evs[in->n_batch] = &job->ev;
+        in->n_batch++;
+    }
+    return in->n_batch < n ? in->n_batch : n;
+}
+
+static void intake_round(weir_intake *in, weir_buf *scratch)
+{
+    weir_chain ready = { 0 };
+    size_t room, n;
+    int64_t now;
+
+    /* Set before looking, so that credits that come back in between end the wait. */
+    atomic_store(&in->wants_room, true);
+    room = intake_room(in);
+    if (room > 0 && in->n_stashed == 0) {
+        atomic_store_explicit(&in->wants_room, false, memory_order_relaxed);
+    }
+    room = intake_prepare_batch(in, room);
+    n = in->source->ops->read(in->self, in->batch_evs, room, INTAKE_WAIT_US);
+    WEIR_ASSERT(n <= room);
+    now = weir_clock_us();
+    atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
+    intake_unstash(in, &ready);
+    for (size_t i = 0; i < n; i++) {
+        intake_take(in, in->batch[i], scratch, &ready, now);
+    }
+    in->n_batch -= n;
+    memmove(in->batch, in->batch + n, in->n_batch * sizeof(*in->batch));
+    memmove(in->batch_evs, in->batch_evs + n, in->n_batch * sizeof(*in->batch_evs));
+    weir_intake_admit(in, &ready);
+    intake_tend_parts(in);
+}
+
+/* What the source counts becomes metrics. */
+static void intake_measure(weir_intake *in)
+{
+    const char *name = in->line->sub->name;
+    weir_part_stat parts[64];
+    weir_source_stat stat = { 0 };
+    size_t n;
+
+    if (in->source->ops->stat == NULL) {
+        return;
+    }
+    n = in->source->ops->stat(in->self, &stat, parts, 64);
+    atomic_store(&in->is_joined, stat.is_joined);
+    weir_metric_add(weir_metric_get1(WEIR_M_COMMITS, name),
+                    stat.n_commits - in->n_commits);
+    weir_metric_add(weir_metric_get1(WEIR_M_REBALANCES, name),
+                    stat.n_rebalances - in->n_rebalances);
+    weir_metric_add(weir_metric_get1(WEIR_M_LOST_TRIMMED, name),
+                    stat.n_trimmed - in->n_trimmed);
+    weir_metric_add(weir_metric_get2(WEIR_M_REDELIVERED, name, "reclaim"),
+                    stat.n_redelivered - in->n_redelivered);
+    in->n_commits = stat.n_commits;
+    in->n_rebalances = stat.n_rebalances;
+    in->n_trimmed = stat.n_trimmed;
+    in->n_redelivered = stat.n_redelivered;
+    for (size_t i = 0; i < n && i < 64; i++) {
+        weir_line_part *part = intake_part(in, parts[i].part);
+
+        if (part != NULL && part->is_assigned && parts[i].lag >= 0) {
+            weir_metric_set(part->lag, (double)parts[i].lag);
+        }
+    }
+}
+
+static void *intake_main(void *arg)
+{
+    weir_intake *in = arg;
+    weir_engine *e = in->line->e;
+    weir_buf scratch = { 0 };
+    int64_t measured_us = 0;
+    int64_t until_us;
+
+    while (!atomic_load(&e->is_closing)) {
+        intake_round(in, &scratch);
+        if (atomic_load(&in->beat_us) - measured_us > INTAKE_STAT_US) {
+            measured_us = atomic_load(&in->beat_us);
+            intake_measure(in);
+        }
+    }
+    until_us = atomic_load(&e->close_until_us);
+    in->source->ops->flush(in->self, until_us);
+    atomic_store(&in->is_hung, !in->source->ops->close(in->self, until_us));
+    weir_buf_fini(&scratch);
+    atomic_store(&in->is_closed, true);
+    return NULL;
+}
+
+weir_status weir_intake_init(weir_intake *in, weir_line *line, size_t index,
+                             weir_err *err)
+{
+    const weir_engine_setup *setup = line->e->setup;
+    weir_sub_source *source = &line->sub->sources[index];
+    weir_status st;
+
+    in->line = line;
+    in->index = index;
+    in->source = source;
+    weir_lock_init(&in->lock, WEIR_RANK_LEAF);
+    in->host = (weir_source_host){
+        .arg = in,
+        .assigned = intake_assigned,
+        .revoking = intake_revoking,
+        .lost = intake_lost,
+        .trouble = intake_trouble,
+    };
+    source->setup.host = &in->host;
+    source->setup.max_event = setup->max_event;
+    source->setup.max_events = setup->max_events / setup->n_subs + 1;
+    /* A quarter of the ceiling is for the clients' own queues. */
+    source->setup.max_bytes = setup->max_bytes / 4 / setup->n_subs;
+    in->self = calloc(1, source->ops->size);
+    in->batch = calloc(INTAKE_BATCH, sizeof(*in->batch));
+    in->batch_evs = calloc(INTAKE_BATCH, sizeof(*in->batch_evs));
+    if (in->self == NULL || in->batch == NULL || in->batch_evs == NULL) {
+        return weir_fail(err, WEIR_ENOMEM, "out of memory");
+    }
+    st = source->ops->open(in->self, &source->setup, err);
+    in->is_open = st == WEIR_OK;
+    return st;
+}
+
+weir_status weir_intake_start(weir_intake *in, weir_err *err)
+{
+    const int code =
+        weir_thread_start(&in->thread, "weir-intake", 512 * 1024, intake_main, in);
+
+    atomic_store(&in->beat_us, weir_clock_us());
+    if (code != 0) {
+        return weir_fail(err, WEIR_EAGAIN, "cannot start an intake thread: %s",
+                         strerror(code));
+    }
+    in->is_started = true;
+    return WEIR_OK;
+}
+
+void weir_intake_fini(weir_intake *in)
+{
+    if (in->line == NULL) {
+        return;
+    }
+    if (in->is_open && !in->is_started) {
+        in->source->ops->close(in->self, weir_clock_us() + 1000000);
+    }
+    for (size_t i = 0; i < in->n_batch; i++) {
+        weir_line_job_free(in, in->batch[i]);
+    }
+    while (in->free_jobs != NULL) {
+        weir_job *job = in->free_jobs;
+
+        in->free_jobs = job->next;
+        weir_arena_fini(&job->arena);
+        weir_arena_fini(&job->out_arena);
+        weir_lane_free(job->spare);
+        free(job);
+    }
+    for (size_t i = 0; i < in->n_parts; i++) {
+        if (in->parts[i] != NULL) {
+            free(in->parts[i]->topic);
+            free(in->parts[i]);
+        }
+    }
+    free(in->parts);
+    free(in->batch);
+    free(in->batch_evs);
+    free(in->self);
+    weir_lock_fini(&in->lock);
+}

@@ -1,0 +1,321 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* line - see line.h. */
+#include "worker/engine/line.h"
+
+#include "worker/base/check.h"
+#include "worker/base/hash.h"
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LINE_ACK_BATCH 128
+
+static void line_metrics_init(weir_line *line)
+{
+    const char *name = line->sub->name;
+
+    line->done = weir_metric_get2(WEIR_M_EVENTS, name, "done");
+    line->dead = weir_metric_get2(WEIR_M_EVENTS, name, "dead");
+    line->filtered = weir_metric_get2(WEIR_M_EVENTS, name, "filtered");
+    line->skipped = weir_metric_get2(WEIR_M_EVENTS, name, "skipped");
+    line->retries = weir_metric_get1(WEIR_M_RETRIES, name);
+    line->results = weir_metric_get1(WEIR_M_RESULTS, name);
+    line->overruns = weir_metric_get1(WEIR_M_OVERRUNS, name);
+    line->send_failures = weir_metric_get1(WEIR_M_SEND_FAILURES, name);
+    for (int r = WEIR_REASON_NONE + 1; r < WEIR_REASON_COUNT; r++) {
+        line->reasons[r] = weir_metric_get2(WEIR_M_DEAD_LETTERS, name,
+                                            weir_reason_text((weir_reason)r));
+    }
+    line->handler_seconds = weir_metric_get1(WEIR_M_HANDLER_SECONDS, name);
+    line->event_seconds = weir_metric_get1(WEIR_M_EVENT_SECONDS, name);
+}
+
+weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index, weir_err *err)
+{
+    const weir_engine_setup *setup = e->setup;
+    const weir_sub *sub = &setup->subs[index];
+    weir_status st;
+
+    line->e = e;
+    line->sub = sub;
+    line->index = index;
+    line->hops = setup->hosts[sub->host].ops;
+    line->host = e->hosts[sub->host];
+    line->hops->info(line->host, &line->info);
+    atomic_init(&line->is_paused, sub->is_paused);
+    weir_lock_init(&line->inbox_lock, WEIR_RANK_POOL);
+    weir_share_init(&line->share, &e->budget);
+    line_metrics_init(line);
+    line->env = (weir_call_env){
+        .arg = line,
+        .function = line->info.name,
+        .sub = sub->name,
+        .is_replay = setup->is_replay,
+        .has_to = sub->to != NULL,
+        .max_output = setup->max_event,
+        .resolve = weir_settle_resolve,
+        .completed = weir_pool_completed,
+    };
+    if (weir_flow_new(sub, setup->max_events, weir_hash_seed() + index, &line->flow) !=
+        WEIR_OK) {
+        return weir_fail(err, WEIR_ENOMEM, "subscription %s: out of memory", sub->name);
+    }
+    line->intakes = calloc(sub->n_sources, sizeof(*line->intakes));
+    if (line->intakes == NULL) {
+        return weir_fail(err, WEIR_ENOMEM, "subscription %s: out of memory", sub->name);
+    }
+    for (size_t i = 0; i < sub->n_sources; i++) {
+        st = weir_intake_init(&line->intakes[i], line, i, err);
+        if (st != WEIR_OK) {
+            return weir_err_prefix(err, "subscription %s: ", sub->name);
+        }
+    }
+    return WEIR_OK;
+}
+
+void weir_line_fini(weir_line *line)
+{
+    if (line->e == NULL) {
+        return;
+    }
+    for (size_t i = 0; line->intakes != NULL && i < line->sub->n_sources; i++) {
+        weir_intake_fini(&line->intakes[i]);
+    }
+    free(line->intakes);
+    weir_flow_free(line->flow);
+    weir_lock_fini(&line->inbox_lock);
+}
+
+weir_job *weir_line_job_new(weir_intake *in)
+{
+    weir_job *job;
+
+    weir_lock_take(&in->lock);
+    job = in->free_jobs;
+    if (job != NULL) {
+        in->free_jobs = job->next;
+        in->n_free--;
+    }
+    weir_lock_give(&in->lock);
+    if (job == NULL) {
+        job = calloc(1, sizeof(*job));
+        if (job == NULL) {
+            return NULL;
+        }
+        weir_arena_init(&job->arena, 1024);
+        weir_arena_init(&job->out_arena, 1024);
+        weir_list_init(&job->ready_node);
+        weir_list_init(&job->lane_node);
+        weir_list_init(&job->part_node);
+        job->spare = weir_lane_new();
+        if (job->spare == NULL) {
+            free(job);
+            return NULL;
+        }
+    }
+    weir_ev_begin(&job->ev, &job->arena);
+    return job;
+}
+
+/* Back to how calloc left it, but for what is kept. */
+static void line_job_clear(weir_job *job)
+{
+    weir_ev_end(&job->ev);
+    if (job->call.arena != NULL) {
+        weir_arena_reset(&job->out_arena);
+        job->call.arena = NULL;
+    }
+    job->call.outs = NULL;
+    job->call.n_outs = 0;
+    job->call.cls[0] = '\0';
+    job->call.reason[0] = '\0';
+    job->part = NULL;
+    job->task = WEIR_TASK_RUN;
+    job->reason = WEIR_REASON_NONE;
+    job->bucket = WEIR_BUCKET_NONE;
+    job->is_lent = job->is_sent = job->is_answered = job->is_again = false;
+    job->is_late_open = job->is_stuck = job->is_dropped = job->is_omitted = false;
+    job->wants_lane = job->overran = job->is_overrun_seen = false;
+    job->is_dead_made = job->is_stamped = job->has_hold = false;
+    job->sent = WEIR_JOB_OK;
+    job->n_attempts = job->n_agains = 0;
+    job->first_us = job->first_ms = job->last_ms = job->unsent_us = 0;
+    atomic_store_explicit(&job->n_unanswered, 0, memory_order_relaxed);
+    atomic_store_explicit(&job->answers, 0, memory_order_relaxed);
+    if (weir_job_get(job) == WEIR_JOB_DONE) {
+        weir_job_move(job, WEIR_JOB_FREE);
+    }
+}
+
+void weir_line_job_free(weir_intake *in, weir_job *job)
+{
+    line_job_clear(job);
+    weir_lock_take(&in->lock);
+    job->next = in->free_jobs;
+    in->free_jobs = job;
+    in->n_free++;
+    weir_lock_give(&in->lock);
+}
+
+void weir_line_wake_intakes(weir_engine *e)
+{
+    for (size_t i = 0; i < e->n_lines; i++) {
+        const weir_line *line = &e->lines[i];
+
+        for (size_t k = 0; k < line->sub->n_sources; k++) {
+            weir_intake *in = &line->intakes[k];
+
+            if (atomic_load_explicit(&in->wants_room, memory_order_relaxed) &&
+                atomic_exchange(&in->wants_room, false)) {
+                in->source->ops->wake(in->self);
+            }
+        }
+    }
+}
+
+/* What the world is told of an end. */
+static void line_count_end(weir_line *line, weir_job *job, int64_t now)
+{
+    const bool is_dead = job->reason != WEIR_REASON_NONE;
+    weir_fate fate;
+
+    if (job->is_omitted) {
+        weir_metric_add(line->skipped, 1);
+    } else if (is_dead) {
+        weir_metric_add(line->dead, 1);
+        weir_metric_add(line->reasons[job->reason], 1);
+    } else {
+        weir_metric_add(line->done, 1);
+        if (job->call.n_outs > 0) {
+            weir_metric_add(line->results, job->call.n_outs);
+        }
+    }
+    weir_metric_observe(line->event_seconds, now - job->read_us);
+    if (line->e->setup->fate == NULL) {
+        return;
+    }
+    fate = (weir_fate){
+        .sub = line->sub->name,
+        .ev = &job->ev,
+        .outcome = job->is_omitted ? "skipped"
+                   : is_dead       ? "dead"
+                                   : "done",
+        .reason = is_dead ? weir_reason_text((weir_reason)job->reason) : NULL,
+        .text = is_dead ? (job->ev.fault_text != NULL ? job->ev.fault_text
+                                                      : job->call.reason)
+                        : NULL,
+        .attempt = (int)job->n_attempts,
+        .took_us = now - job->read_us,
+        .n_results = is_dead ? 0 : job->call.n_outs,
+    };
+    line->e->setup->fate(line->e->setup->arg, &fate);
+}
+
+/* The job's credits go back; its memory too. */
+static void line_release(weir_line *line, weir_job *job)
+{
+    weir_line_part *part = weir_line_part_of(job);
+
+    if (job->out_charged > 0) {
+        weir_budget_out_sub(&line->e->budget, job->out_charged);
+        job->out_charged = 0;
+    }
+    if (job->bucket != WEIR_BUCKET_NONE) {
+        weir_budget_give(&line->share, &part->bucket, job->bucket, job->charged);
+    }
+    weir_line_job_free(part->intake, job);
+}
+
+/* Receipts of one intake, acknowledged in batches. */
+typedef struct line_acks {
+    weir_intake *in;
+    bool is_giveback;
+    size_t n;
+    weir_receipt receipts[LINE_ACK_BATCH];
+} line_acks;
+
+static void line_acks_flush(line_acks *acks)
+{
+    const weir_source_ops *ops;
+
+    if (acks->n == 0) {
+        return;
+    }
+    ops = acks->in->source->ops;
+    if (acks->is_giveback) {
+        if (ops->giveback != NULL) {
+            ops->giveback(acks->in->self, acks->receipts, acks->n);
+        }
+    } else {
+        ops->ack(acks->in->self, acks->receipts, acks->n);
+    }
+    acks->n = 0;
+}
+
+static void line_acks_add(line_acks *acks, weir_job *job)
+{
+    weir_intake *in = weir_line_part_of(job)->intake;
+
+    if (acks->in != in || acks->n == LINE_ACK_BATCH) {
+        line_acks_flush(acks);
+        acks->in = in;
+    }
+    acks->receipts[acks->n++] = job->ev.receipt;
+}
+
+/* Acknowledges the done, gives back the gone, then frees both. */
+static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64_t now)
+{
+    line_acks acks = { .is_giveback = is_giveback };
+
+    for (weir_job *job = chain->head; job != NULL; job = job->next) {
+        line_acks_add(&acks, job);
+        if (!is_giveback) {
+            line_count_end(line, job, now);
+        }
+    }
+    line_acks_flush(&acks);
+    for (weir_job *job; (job = weir_chain_pop(chain)) != NULL;) {
+        line_release(line, job);
+    }
+}
+
+void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now, bool is_worker)
+{
+    bool has_freed = false;
+
+    while (news->settle.head != NULL || news->done.head != NULL ||
+           news->gone.head != NULL) {
+        weir_chain settle = news->settle;
+
+        has_freed = has_freed || news->done.head != NULL || news->gone.head != NULL;
+        line_end(line, &news->done, false, now);
+        line_end(line, &news->gone, true, now);
+        if (settle.head != NULL) {
+            news->settle = (weir_chain){ 0 };
+            weir_settle_send(line, &settle, now, news);
+        }
+    }
+    if (news->is_drained) {
+        news->is_drained = false;
+        weir_signal_raise(&line->drained, INT32_MAX);
+    }
+    if (has_freed || news->has_room) {
+        weir_line_wake_intakes(line->e);
+    }
+    if (news->next_due_us != WEIR_NEVER) {
+        weir_watch_due(line->e->watch, news->next_due_us);
+    }
+    if (news->n_ready > 0) {
+        const size_t mean_ns =
+            atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
+
+        /* A worker goes on itself; it wants company only for more than 50 us of work. */
+        if (!is_worker || mean_ns == 0 || news->n_ready * mean_ns > 50000) {
+            weir_pool_kick(line->e->pool);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * line - one running subscription: its flow and what is driven around it.
+ *
+ *   intake.c  reads, filters, charges the budget, admits
+ *   pool.c    claims, decodes, runs
+ *   settle.c  sends outputs and dead letters, takes the sinks' answers
+ *   line.c    carries what the flow gives out to the next of these; ends jobs
+ *   watch.c   the timer, and the prober of destinations
+ *
+ * The structs below are shared by these files and engine.c, and by nothing else.
+ */
+#ifndef WEIR_ENGINE_LINE_H
+#define WEIR_ENGINE_LINE_H
+
+#include "worker/base/metric.h"
+#include "worker/engine/budget.h"
+#include "worker/engine/engine.h"
+#include "worker/engine/flow.h"
+#include "worker/engine/lane.h"
+
+typedef struct weir_line weir_line;
+typedef struct weir_pool weir_pool;
+typedef struct weir_watch weir_watch;
+
+/* The life of a skip: asked by any thread, the rest is the intake thread's. */
+typedef enum weir_line_skip {
+    WEIR_SKIP_NONE = 0,
+    WEIR_SKIP_ASKED,
+    WEIR_SKIP_PUBLISHING, /* its dead letter is in the flow */
+    WEIR_SKIP_DONE,
+    WEIR_SKIP_FAILED
+} weir_line_skip;
+
+/* The engine's side of a part. */
+typedef struct weir_line_part {
+    weir_part part; /* first; part.driver points back here */
+    struct weir_intake *intake;
+    char *topic;
+    weir_bucket bucket; /* the budget's lock */
+    /* The rest is the intake thread's. */
+    weir_chain stash; /* read, and waiting for room */
+    bool is_assigned, is_held;
+    atomic_int trouble;    /* weir_trouble */
+    atomic_int skip_state; /* weir_line_skip: what `weir skip` asked for */
+    weir_pos skip_pos;     /* written before SKIP_ASKED */
+    weir_metric *lag, *stopped;
+} weir_line_part;
+
+/* One source and the thread that reads it. */
+typedef struct weir_intake {
+    weir_line *line;
+    const weir_sub_source *source;
+    size_t index; /* in sub->sources */
+    void *self;   /* the source's */
+    weir_source_host host;
+    pthread_t thread;
+    bool is_started, is_open;
+    atomic_bool wants_room; /* something waits for the budget */
+    atomic_llong beat_us;   /* when the loop last went round */
+    atomic_bool is_closed, is_hung;
+    atomic_int trouble; /* weir_trouble of the whole source */
+    atomic_bool is_joined;
+
+    weir_lock lock;         /* guards parts (the array, not what it points to), free */
+    weir_line_part **parts; /* by slot; NULL: not seen yet */
+    size_t n_parts;
+    weir_job *free_jobs; /* through job->next */
+    size_t n_free, n_jobs;
+
+    size_t n_stashed; /* the intake thread's */
+    weir_job **batch; /* jobs with empty events, ready to be read into */
+    weir_event **batch_evs;
+    size_t n_batch;
+    /* as last counted */
+    uint64_t n_commits, n_rebalances, n_trimmed, n_redelivered;
+} weir_intake;
+
+struct weir_line {
+    weir_engine *e;
+    const weir_sub *sub;
+    size_t index;
+    weir_flow *flow;
+    weir_share share;
+    weir_intake *intakes; /* sub->n_sources of them */
+    const weir_host_ops *hops;
+    void *host;
+    weir_host_info info;
+    weir_call_env env;
+    weir_signal drained;          /* raised when a retired part is empty */
+    atomic_size_t mean_ns;        /* of one event in the function; 0: not known */
+    atomic_bool is_ready_to_read; /* destinations have answered */
+    atomic_bool is_paused;
+    bool has_stuck_alarm;
+    atomic_size_t n_running; /* events in functions */
+
+    weir_lock inbox_lock;
+    weir_chain inbox; /* jobs whose pending call has completed */
+    atomic_size_t n_inbox;
+
+    weir_metric *done, *dead, *filtered, *skipped, *retries, *results, *overruns,
+        *send_failures;
+    weir_metric *reasons[WEIR_REASON_COUNT];
+    weir_metric *handler_seconds, *event_seconds;
+    int64_t paused_since_us; /* the watch's */
+};
+
+/* A destination that outputs go to. */
+typedef struct weir_dest {
+    char *address;
+    uint16_t sink; /* index of the queue */
+    void *target;
+    bool is_configured; /* `to` or `dead` of the file: never given up */
+    bool wants_probe;
+    atomic_bool is_ok;
+    weir_line *line;    /* whose it is, of a configured one */
+    char *source_topic; /* of a dead-letter topic that is named after it; NULL */
+    char text[256];     /* the last probe's answer; the dest lock */
+} weir_dest;
+
+struct weir_engine {
+    const weir_engine_setup *setup;
+    weir_line *lines;
+    size_t n_lines;
+    void **sinks; /* by queue */
+    void **hosts; /* by function */
+    weir_budget budget;
+    weir_pool *pool;
+    weir_watch *watch;
+    atomic_bool is_stopping; /* no new attempts; intake gives nothing */
+    atomic_bool is_closing;  /* intakes leave their groups */
+    atomic_llong close_until_us;
+    bool is_started;
+    atomic_bool has_failed; /* fatal() has been called */
+
+    weir_lock dest_lock; /* guards the array and texts */
+    weir_dest **dests;
+    size_t n_dests;
+};
+
+/* -- line.c -- */
+weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index,
+                           weir_err *err);
+void weir_line_fini(weir_line *line);
+
+/* Carries on everything in *news: sends, acknowledges, frees, wakes. Any thread but with no
+ * lock held. is_worker: the caller is a pool thread that will look for work itself. */
+void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now,
+                     bool is_worker);
+
+/* An empty job of that intake; NULL: out of memory. */
+weir_job *weir_line_job_new(weir_intake *in);
+/* Frees what the job holds and keeps its memory for the next. */
+void weir_line_job_free(weir_intake *in, weir_job *job);
+
+static inline weir_line_part *weir_line_part_of(const weir_job *job)
+{
+    return job->part->driver;
+}
+
+/* Something was given back to the budget: intakes that wait for it look again. */
+void weir_line_wake_intakes(weir_engine *e);
+/* Ends the engine from inside: setup->fatal once. */
+void weir_engine_fail(weir_engine *e, int exit_code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* -- settle.c -- */
+/* Sends the outputs of these jobs, in order, or makes and sends their dead letters. What comes
+ * of it is added to *news. */
+void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
+                      weir_flow_news *news);
+/* weir_sent_fn of every sink; arg is the engine. */
+void weir_settle_done(void *arg, const weir_sent_result *results, size_t n);
+/* The index of an address in e->dests, made if it is new. WEIR_ENOENT: no such queue. */
+weir_status weir_settle_dest(weir_engine *e, const char *address, bool is_configured,
+                             uint16_t *index, weir_err *err);
+/* weir_call_env.resolve; arg is the line. */
+int weir_settle_resolve(void *arg, const char *address, weir_out *out);
+/* Where dead letters of a topic of that intake go: the index of the destination. */
+weir_status weir_settle_dead_dest(weir_line *line, const weir_intake *in,
+                                  const char *topic, uint16_t *index, weir_err *err);
+
+/* -- pool.c -- */
+weir_status weir_pool_new(weir_engine *e, weir_pool **out);
+weir_status weir_pool_start(weir_pool *pool, weir_err *err);
+/* There is work: wakes a sleeper. */
+void weir_pool_kick(weir_pool *pool);
+/* weir_call_env.completed; arg is the line. */
+void weir_pool_completed(void *arg, weir_call *call);
+/* Once in a while, by the timer: starts threads that are asked for, takes back what a busy
+ * thread has claimed and not begun. True: it wants to be called again in a millisecond. */
+bool weir_pool_tend(weir_pool *pool, int64_t now);
+/* Ends all threads that are idle; false: some are still in a function at until_us. */
+bool weir_pool_stop(weir_pool *pool, int64_t until_us);
+void weir_pool_free(weir_pool *pool);
+/* False: a thread that should make progress has not. */
+bool weir_pool_is_live(weir_pool *pool, int64_t now);
+
+/* -- intake.c -- */
+weir_status weir_intake_init(weir_intake *in, weir_line *line, size_t index,
+                             weir_err *err);
+weir_status weir_intake_start(weir_intake *in, weir_err *err);
+/* Charges the budget for a job; false: it must wait. The intake's thread, as the next two. */
+bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job);
+/* Gives jobs to the flow. */
+void weir_intake_admit(weir_intake *in, weir_chain *jobs);
+/* Carries on with a skip of that part. */
+void weir_intake_tend_skip(weir_intake *in, weir_line_part *part);
+/* Passes what the client cannot read: publishes a dead letter without payload, then moves the
+ * source past it. Blocks until until_us at most. Any thread but the intake's. */
+weir_status weir_intake_skip(weir_intake *in, weir_line_part *part, weir_pos pos,
+                             int64_t until_us, weir_err *err);
+void weir_intake_fini(weir_intake *in);
+
+/* -- watch.c -- */
+weir_status weir_watch_new(weir_engine *e, weir_watch **out);
+weir_status weir_watch_start(weir_watch *w, weir_err *err);
+void weir_watch_stop(weir_watch *w);
+void weir_watch_free(weir_watch *w);
+/* Something may be due earlier than the timer thinks. */
+void weir_watch_due(weir_watch *w, int64_t due_us);
+/* The pool wants to be tended within a millisecond. */
+void weir_watch_tend(weir_watch *w);
+/* A new destination wants its probe. */
+void weir_watch_probe(weir_watch *w);
+
+#endif

@@ -1,0 +1,563 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settle - the plain settler: send, wait for confirmation, acknowledge.
+ *
+ * States of an output (weir_out.state):
+ *
+ *   NEW -> WITH_SINK -> OK
+ *    ^         |
+ *    |         v
+ *    +------ FAILED   (only the failed ones of a job go out again)
+ *
+ * Whoever sends a job holds one of its n_unanswered until weir_flow_sent() has returned, so the
+ * last answer can never overtake it; whoever takes n_unanswered to 0 settles the job.
+ */
+#include "worker/engine/line.h"
+
+#include "worker/base/check.h"
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+#include "worker/engine/deadletter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OUT_NEW = 0, OUT_WITH_SINK, OUT_OK, OUT_FAILED };
+
+#define SETTLE_BATCH 256            /* outputs given to a sink at once */
+#define SETTLE_FULL_US 2000         /* a full sink is asked again after this */
+#define SETTLE_GIVE_UP_US 300000000 /* an address that only a function named */
+
+/* -- destinations ---------------------------------------------------------------------- */
+
+static weir_dest *settle_dest_find_locked(const weir_engine *e, const char *address,
+                                          uint16_t *index)
+{
+    for (size_t i = 0; i < e->n_dests; i++) {
+        if (strcmp(e->dests[i]->address, address) == 0) {
+            *index = (uint16_t)i;
+            return e->dests[i];
+        }
+    }
+    return NULL;
+}
+
+static const weir_dest *settle_dest_at(weir_engine *e, uint16_t index)
+{
+    const weir_dest *dest;
+
+    weir_lock_take(&e->dest_lock);
+    dest = e->dests[index];
+    weir_lock_give(&e->dest_lock);
+    return dest;
+}
+
+/* The queue of an address by its name before the colon, or SIZE_MAX. */
+static size_t settle_queue_of(const weir_engine *e, const char *address,
+                              size_t *name_len)
+{
+    const char *colon = strchr(address, ':');
+
+    if (colon == NULL || colon[1] == '\0') {
+        return SIZE_MAX;
+    }
+    *name_len = (size_t)(colon - address);
+    for (size_t i = 0; i < e->setup->n_queues; i++) {
+        const weir_engine_queue *queue = &e->setup->queues[i];
+
+        if (queue->sink != NULL && strlen(queue->name) == *name_len &&
+            memcmp(queue->name, address, *name_len) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static weir_status settle_dest_new(weir_engine *e, const char *address, weir_dest **out,
+                                   weir_err *err)
+{
+    size_t name_len = 0;
+    const size_t queue = settle_queue_of(e, address, &name_len);
+    weir_dest *dest;
+    weir_status st;
+
+    if (queue == SIZE_MAX) {
+        return weir_fail(err, WEIR_ENOENT, "%s: no queue of that name takes events",
+                         address);
+    }
+    dest = calloc(1, sizeof(*dest));
+    if (dest == NULL || (dest->address = strdup(address)) == NULL) {
+        free(dest);
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", address);
+    }
+    dest->sink = (uint16_t)queue;
+    st = e->setup->queues[queue].sink->target(e->sinks[queue], address + name_len + 1,
+                                              &dest->target, err);
+    if (st != WEIR_OK) {
+        free(dest->address);
+        free(dest);
+        return st;
+    }
+    *out = dest;
+    return WEIR_OK;
+}
+
+weir_status weir_settle_dest(weir_engine *e, const char *address, bool is_configured,
+                             uint16_t *index, weir_err *err)
+{
+    weir_dest *dest = NULL;
+    weir_dest **grown;
+    weir_status st;
+
+    weir_lock_take(&e->dest_lock);
+    if (settle_dest_find_locked(e, address, index) != NULL) {
+        weir_lock_give(&e->dest_lock);
+        return WEIR_OK;
+    }
+    weir_lock_give(&e->dest_lock);
+    st = settle_dest_new(e, address, &dest, err);
+    if (st != WEIR_OK) {
+        return st;
+    }
+    dest->is_configured = is_configured;
+    weir_lock_take(&e->dest_lock);
+    /* Two threads may have made it; the sink's handle is the same, so the first one stays. */
+    if (settle_dest_find_locked(e, address, index) == NULL) {
+        grown = e->n_dests < UINT16_MAX
+                    ? realloc(e->dests, (e->n_dests + 1) * sizeof(*grown))
+                    : NULL;
+        if (grown == NULL) {
+            st = weir_fail(err, WEIR_ENOMEM, "%s: too many addresses", address);
+        } else {
+            e->dests = grown;
+            *index = (uint16_t)e->n_dests;
+            e->dests[e->n_dests++] = dest;
+            dest = NULL;
+        }
+    }
+    weir_lock_give(&e->dest_lock);
+    if (dest != NULL) {
+        free(dest->address);
+        free(dest);
+    }
+    return st;
+}
+
+int weir_settle_resolve(void *arg, const char *address, weir_out *out)
+{
+    weir_line *line = arg;
+    const char *to = address == NULL ? line->sub->to : address;
+    const weir_dest *dest;
+    weir_err err;
+    uint16_t index;
+
+    switch (weir_settle_dest(line->e, to, false, &index, &err)) {
+    case WEIR_OK:
+        break;
+    case WEIR_ENOMEM:
+        return ENOMEM;
+    default:
+        return ENXIO;
+    }
+    dest = settle_dest_at(line->e, index);
+    out->address = index;
+    out->sink = dest->sink;
+    out->target = dest->target;
+    return 0;
+}
+
+weir_status weir_settle_dead_dest(weir_line *line, const weir_intake *in,
+                                  const char *topic, uint16_t *index, weir_err *err)
+{
+    char address[512];
+
+    if (line->sub->dead != NULL) {
+        return weir_settle_dest(line->e, line->sub->dead, true, index, err);
+    }
+    snprintf(address, sizeof(address), "%s:%s.%s.dead", in->source->setup.queue_name,
+             topic, line->sub->name);
+    return weir_settle_dest(line->e, address, true, index, err);
+}
+
+/* -- what is sent ---------------------------------------------------------------------- */
+
+static void settle_charge(weir_line *line, weir_job *job)
+{
+    size_t bytes = 0;
+
+    for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
+        bytes += out->key.len + out->data.len + sizeof(*out);
+    }
+    if (bytes > job->out_charged) {
+        weir_budget_out_add(&line->e->budget, bytes - job->out_charged);
+        job->out_charged = bytes;
+    }
+}
+
+/* Replaces the job's outputs by its dead letter. */
+static weir_status settle_make_dead(weir_line *line, weir_job *job)
+{
+    const weir_deadletter_info info = {
+        .sub = line->sub->name,
+        .group = line->sub->group,
+        .function = line->info.name,
+        .version = line->info.version,
+    };
+    const weir_line_part *part = weir_line_part_of(job);
+    weir_out address = { 0 };
+    const weir_dest *dest;
+    weir_out *dead;
+    weir_err err;
+    weir_status st;
+
+    st = weir_settle_dead_dest(line, part->intake, job->ev.topic, &address.address,
+                               &err);
+    if (st != WEIR_OK) {
+        weir_log(WEIR_ERROR, "dead.address", "sub=%s text=%s", line->sub->name,
+                 err.text);
+        return st;
+    }
+    dest = settle_dest_at(line->e, address.address);
+    address.sink = dest->sink;
+    address.target = dest->target;
+    if (job->call.arena == NULL) {
+        job->call.arena = &job->out_arena;
+    }
+    st = weir_deadletter_make(job, &info, &address, &dead);
+    if (st == WEIR_OK) {
+        job->call.outs = dead;
+        job->call.n_outs = 1;
+        job->is_dead_made = true;
+    }
+    return st;
+}
+
+/* What to do with a job before its outputs can go. */
+typedef enum settle_plan {
+    PLAN_SEND,
+    PLAN_NOTHING,
+    PLAN_LATER,
+    PLAN_STICK
+} settle_plan;
+
+static settle_plan settle_prepare_dead(weir_line *line, weir_job *job)
+{
+    weir_log(WEIR_WARN, "event.dead",
+             "sub=%s position=%s reason=%s attempts=%u text=%s", line->sub->name,
+             weir_ev_position(&job->ev).data,
+             weir_reason_text((weir_reason)job->reason), job->n_attempts,
+             job->ev.fault_text != NULL ? job->ev.fault_text : job->call.reason);
+    if (line->sub->dead_mode == WEIR_DEAD_DROP) {
+        job->call.outs = NULL;
+        return PLAN_NOTHING;
+    }
+    if (line->sub->dead_mode == WEIR_DEAD_STOP && !job->is_omitted) {
+        /* what never() asks for before it stops the part */
+        job->is_dead_made = true;
+        return PLAN_STICK;
+    }
+    if (job->is_omitted && line->sub->dead_mode == WEIR_DEAD_STOP) {
+        job->call.outs = NULL;
+        return PLAN_NOTHING;
+    }
+    return settle_make_dead(line, job) == WEIR_OK ? PLAN_SEND : PLAN_LATER;
+}
+
+static settle_plan settle_prepare(weir_line *line, weir_job *job)
+{
+    bool is_late_open = false;
+
+    if (job->reason != WEIR_REASON_NONE && !job->is_dead_made) {
+        const settle_plan plan = settle_prepare_dead(line, job);
+
+        if (plan != PLAN_SEND) {
+            return plan;
+        }
+    } else if (job->reason == WEIR_REASON_NONE && !job->is_stamped) {
+        if (weir_deadletter_stamp(job, line->sub->stamp) != WEIR_OK) {
+            return PLAN_LATER;
+        }
+        job->is_stamped = true;
+    }
+    for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
+        out->owner = job;
+        is_late_open =
+            is_late_open || !line->e->setup->queues[out->sink].sink->keeps_order;
+    }
+    job->is_late_open = is_late_open;
+    settle_charge(line, job);
+    return PLAN_SEND;
+}
+
+/* -- sending --------------------------------------------------------------------------- */
+
+/* Outputs of one call of a sink, and the jobs whose sends are complete with it. */
+typedef struct settle_round {
+    weir_line *line;
+    int64_t now;
+    weir_flow_news *news;
+    uint16_t sink;
+    weir_out *outs[SETTLE_BATCH];
+    size_t n_outs;
+    bool is_full; /* the sink has no room: nothing more goes in this round */
+} settle_round;
+
+/* What a job's outputs became: all with the sink, or some still to be sent. */
+static bool settle_is_all_sent(const weir_job *job)
+{
+    for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
+        if (out->state == OUT_NEW) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void settle_flush(settle_round *round)
+{
+    weir_engine *e = round->line->e;
+    size_t n_taken = 0;
+
+    if (round->n_outs == 0) {
+        return;
+    }
+    if (!round->is_full) {
+        n_taken = e->setup->queues[round->sink].sink->send(e->sinks[round->sink],
+                                                           round->outs, round->n_outs);
+    }
+    /* Nobody else touches what was not taken: the sender's hold keeps the job. */
+    for (size_t i = n_taken; i < round->n_outs; i++) {
+        weir_job *job = round->outs[i]->owner;
+
+        round->is_full = true;
+        round->outs[i]->state = OUT_NEW;
+        atomic_fetch_sub(&job->n_unanswered, 1);
+    }
+    round->n_outs = 0;
+}
+
+static void settle_queue_out(settle_round *round, weir_out *out)
+{
+    if (round->n_outs == SETTLE_BATCH ||
+        (round->n_outs > 0 && round->sink != out->sink)) {
+        settle_flush(round);
+    }
+    round->sink = out->sink;
+    out->state = OUT_WITH_SINK;
+    round->outs[round->n_outs++] = out;
+}
+
+static void settle_queue_job(settle_round *round, weir_job *job)
+{
+    unsigned n = 0;
+
+    for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
+        if (out->state == OUT_FAILED) {
+            out->state = OUT_NEW;
+        }
+        n += out->state == OUT_NEW;
+    }
+    if (!job->has_hold) {
+        job->has_hold = true;
+        n++;
+        atomic_store(&job->answers, 0);
+    }
+    atomic_fetch_add(&job->n_unanswered, n);
+    for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
+        if (out->state == OUT_NEW) {
+            settle_queue_out(round, out);
+        }
+    }
+}
+
+/* Reads the answers of a job that has them all. */
+static void settle_judge(weir_line *line, weir_job *job, int64_t now)
+{
+    const unsigned answers = atomic_load(&job->answers);
+    bool is_named_only = job->reason == WEIR_REASON_NONE;
+
+    job->sent = WEIR_JOB_OK;
+    if ((answers & ~(1u << WEIR_SENT_OK)) == 0) {
+        return;
+    }
+    job->sent = WEIR_JOB_AGAIN;
+    weir_metric_add(line->send_failures, 1);
+    if ((answers & (1u << WEIR_SENT_TOO_LARGE | 1u << WEIR_SENT_INVALID)) != 0) {
+        job->sent = WEIR_JOB_NEVER;
+        job->sent_reason = (answers & 1u << WEIR_SENT_TOO_LARGE) != 0
+                               ? WEIR_REASON_TOO_LARGE
+                               : WEIR_REASON_UNSENDABLE;
+        return;
+    }
+    if ((answers & (1u << WEIR_SENT_UNKNOWN | 1u << WEIR_SENT_DENIED)) == 0) {
+        return;
+    }
+    for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
+        if (out->state == OUT_FAILED &&
+            settle_dest_at(line->e, out->address)->is_configured) {
+            is_named_only = false;
+        }
+    }
+    if (job->unsent_us == 0) {
+        job->unsent_us = now;
+    }
+    if (is_named_only && now - job->unsent_us >= SETTLE_GIVE_UP_US) {
+        job->sent = WEIR_JOB_NEVER;
+        job->sent_reason = WEIR_REASON_UNSENDABLE;
+    }
+}
+
+/* A dead letter that fits nowhere is about to stop its part. */
+static void settle_alarm(weir_line *line, const weir_job *job)
+{
+    if (job->sent != WEIR_JOB_NEVER || !job->is_dead_made) {
+        return;
+    }
+    weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, "dead-letter-stuck"), 1);
+    weir_log(
+        WEIR_ERROR, "part.stopped",
+        "sub=%s position=%s reason=%s text=its dead letter cannot be published; the "
+        "partition waits until: weir skip %s",
+        line->sub->name, weir_ev_position(&job->ev).data,
+        weir_reason_text((weir_reason)job->reason), weir_ev_position(&job->ev).data);
+}
+
+/* These have all their answers: judge, tell the flow. Every job is of this line. */
+static void settle_answered(weir_line *line, weir_job **jobs, size_t n, int64_t now,
+                            weir_flow_news *news)
+{
+    for (size_t i = 0; i < n; i++) {
+        settle_judge(line, jobs[i], now);
+        settle_alarm(line, jobs[i]);
+    }
+    weir_flow_settled(line->flow, jobs, n, now, news);
+}
+
+/* A round is over: tells the flow what is sent, what is not, and what is answered already. */
+static void settle_conclude(settle_round *round, weir_job **jobs, size_t n)
+{
+    weir_line *line = round->line;
+    weir_job *sent[SETTLE_BATCH];
+    weir_job *unsent[SETTLE_BATCH];
+    size_t n_sent = 0;
+    size_t n_unsent = 0;
+    size_t n_answered = 0;
+
+    settle_flush(round);
+    for (size_t i = 0; i < n; i++) {
+        if (settle_is_all_sent(jobs[i])) {
+            sent[n_sent++] = jobs[i];
+        } else {
+            unsent[n_unsent++] = jobs[i];
+        }
+    }
+    if (n_unsent > 0) {
+        weir_flow_unsent(line->flow, unsent, n_unsent, round->now,
+                         round->now + SETTLE_FULL_US, round->news);
+    }
+    if (n_sent == 0) {
+        return;
+    }
+    weir_flow_sent(line->flow, sent, n_sent, round->now, round->news);
+    for (size_t i = 0; i < n_sent; i++) {
+        weir_job *job = sent[i];
+
+        job->has_hold = false;
+        if (atomic_fetch_sub(&job->n_unanswered, 1) == 1) {
+            sent[n_answered++] = job;
+        }
+    }
+    if (n_answered > 0) {
+        settle_answered(line, sent, n_answered, round->now, round->news);
+    }
+}
+
+/* Jobs that have nothing to send, or nothing that could be made now. */
+static void settle_aside(weir_line *line, weir_job *job, settle_plan plan, int64_t now,
+                         weir_flow_news *news)
+{
+    job->sent = plan == PLAN_NOTHING ? WEIR_JOB_OK
+                : plan == PLAN_STICK ? WEIR_JOB_NEVER
+                                     : WEIR_JOB_AGAIN;
+    settle_alarm(line, job);
+    weir_flow_sent(line->flow, &job, 1, now, news);
+    weir_flow_settled(line->flow, &job, 1, now, news);
+}
+
+void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
+                      weir_flow_news *news)
+{
+    settle_round round = { .line = line, .now = now, .news = news };
+    weir_job *batch[SETTLE_BATCH];
+    size_t n = 0;
+
+    for (weir_job *job; (job = weir_chain_pop(jobs)) != NULL;) {
+        const settle_plan plan = settle_prepare(line, job);
+
+        if (plan != PLAN_SEND) {
+            settle_aside(line, job, plan, now, news);
+            continue;
+        }
+        settle_queue_job(&round, job);
+        batch[n++] = job;
+        if (n == SETTLE_BATCH) {
+            settle_conclude(&round, batch, n);
+            n = 0;
+        }
+    }
+    settle_conclude(&round, batch, n);
+}
+
+/* -- answers --------------------------------------------------------------------------- */
+
+static void settle_log_failure(weir_engine *e, const weir_sent_result *result)
+{
+    static const char *const words[] = { "ok",      "again",   "too-large",
+                                         "invalid", "unknown", "denied" };
+    const weir_dest *dest = settle_dest_at(e, result->out->address);
+
+    weir_log(WEIR_WARN, "sink.refused", "to=%s answer=%s text=%s", dest->address,
+             words[result->sent], result->text == NULL ? "" : result->text);
+}
+
+void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
+{
+    weir_engine *e = arg;
+    const int64_t now = weir_clock_us();
+    weir_job *jobs[SETTLE_BATCH];
+    size_t n_jobs = 0;
+    weir_line *line = NULL;
+
+    for (size_t i = 0; i <= n; i++) {
+        weir_job *job = NULL;
+        weir_line *next = line;
+
+        if (i < n) {
+            const weir_sent_result *result = &results[i];
+
+            job = result->out->owner;
+            if (result->sent != WEIR_SENT_OK) {
+                settle_log_failure(e, result);
+            }
+            result->out->state = result->sent == WEIR_SENT_OK ? OUT_OK : OUT_FAILED;
+            next = weir_line_part_of(job)->intake->line;
+            atomic_fetch_or(&job->answers, 1u << result->sent);
+            if (atomic_fetch_sub(&job->n_unanswered, 1) != 1) {
+                continue;
+            }
+        }
+        if (n_jobs > 0 && (i == n || next != line || n_jobs == SETTLE_BATCH)) {
+            weir_flow_news news = { 0 };
+
+            settle_answered(line, jobs, n_jobs, now, &news);
+            weir_line_carry(line, &news, now, false);
+            n_jobs = 0;
+        }
+        line = next;
+        if (job != NULL) {
+            jobs[n_jobs++] = job;
+        }
+    }
+}

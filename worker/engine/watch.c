@@ -1,0 +1,276 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch - two threads: the timer, which wakes the pool for what is due and tends it, and the
+ * prober, which asks destinations whether they exist and may be written.
+ *
+ * The prober is apart because its calls may block for seconds.
+ */
+#include "worker/engine/line.h"
+
+#include "worker/base/check.h"
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WATCH_TICK_US 1000 /* while the pool wants to be tended */
+#define WATCH_IDLE_US 250000
+#define WATCH_EXPIRE_US 250000 /* how often overruns are looked for */
+#define PROBE_TIMEOUT_US 5000000
+#define PROBE_AGAIN_US 2000000  /* after a failure */
+#define PROBE_EXTRA (16 * 1024) /* what weir may add to the source's largest event */
+
+struct weir_watch {
+    weir_engine *e;
+    pthread_t timer, prober;
+    bool has_timer, has_prober;
+    atomic_bool is_stopping;
+    weir_signal timer_signal, prober_signal;
+    atomic_llong wakes_us; /* when the timer will look by itself */
+    atomic_bool wants_tend;
+    atomic_llong beat_us;
+    int64_t expired_us;
+};
+
+/* -- timer ---------------------------------------------------------------------------------- */
+
+static void watch_wake_by(weir_watch *w, int64_t due_us)
+{
+    if (due_us < atomic_load_explicit(&w->wakes_us, memory_order_relaxed)) {
+        weir_signal_raise(&w->timer_signal, 1);
+    }
+}
+
+void weir_watch_due(weir_watch *w, int64_t due_us)
+{
+    watch_wake_by(w, due_us);
+}
+
+void weir_watch_tend(weir_watch *w)
+{
+    if (atomic_load_explicit(&w->wants_tend, memory_order_relaxed) ||
+        atomic_exchange(&w->wants_tend, true)) {
+        return;
+    }
+    watch_wake_by(w, weir_clock_us() + WATCH_TICK_US);
+}
+
+/* Attempts that go on past their timeout are said once. */
+static void watch_expire(weir_watch *w, int64_t now)
+{
+    char one[WEIR_POSITION_MAX];
+
+    if (now - w->expired_us < WATCH_EXPIRE_US) {
+        return;
+    }
+    w->expired_us = now;
+    for (size_t i = 0; i < w->e->n_lines; i++) {
+        weir_line *line = &w->e->lines[i];
+        const size_t n = weir_flow_expire(line->flow, now, one);
+
+        if (n > 0) {
+            weir_log(WEIR_WARN, "event.overrunning",
+                     "sub=%s n=%zu position=%s text=the function goes on past its "
+                     "timeout; it "
+                     "has been told to return",
+                     line->sub->name, n, one);
+        }
+    }
+}
+
+/* The earliest time at which a line wants something. */
+static int64_t watch_next_due(const weir_watch *w, int64_t now)
+{
+    int64_t due = now + WATCH_IDLE_US;
+
+    for (size_t i = 0; i < w->e->n_lines; i++) {
+        const int64_t line_due = weir_flow_hint_due_us(w->e->lines[i].flow);
+
+        due = line_due < due ? line_due : due;
+    }
+    return due;
+}
+
+static void *watch_timer_main(void *arg)
+{
+    weir_watch *w = arg;
+    bool is_kept = false;
+
+    while (!atomic_load(&w->is_stopping)) {
+        const unsigned seen = weir_signal_read(&w->timer_signal);
+        int64_t now = weir_clock_us();
+        int64_t due = watch_next_due(w, now);
+
+        atomic_store(&w->beat_us, now);
+        if (due <= now) {
+            weir_pool_kick(w->e->pool);
+            due = now + WATCH_TICK_US;
+        }
+        if (atomic_load(&w->wants_tend) || is_kept) {
+            due = due < now + WATCH_TICK_US ? due : now + WATCH_TICK_US;
+        }
+        atomic_store(&w->wakes_us, due);
+        weir_signal_wait(&w->timer_signal, seen, due);
+        atomic_store(&w->wakes_us, 0);
+        now = weir_clock_us();
+        if (atomic_exchange(&w->wants_tend, false) || is_kept) {
+            is_kept = weir_pool_tend(w->e->pool, now);
+        } else if (now - w->expired_us >= WATCH_EXPIRE_US) {
+            weir_pool_tend(w->e->pool, now);
+        }
+        watch_expire(w, now);
+    }
+    return NULL;
+}
+
+/* -- prober --------------------------------------------------------------------------------- */
+
+/* The largest output that a configured destination may have to take. */
+static size_t watch_needed(const weir_engine *e)
+{
+    /* Sources take what the broker's own limit lets through; one MiB is its default. */
+    const size_t broker_default = 1048588;
+
+    return (e->setup->max_event < broker_default ? e->setup->max_event
+                                                 : broker_default) -
+           1;
+}
+
+/* Asks one destination and writes down what it says. */
+static void watch_probe_one(weir_watch *w, weir_dest *dest)
+{
+    weir_engine *e = w->e;
+    const weir_sink_ops *ops = e->setup->queues[dest->sink].sink;
+    size_t largest = SIZE_MAX;
+    char text[sizeof(dest->text)] = "";
+    weir_err err;
+    weir_status st;
+
+    err.text[0] = '\0';
+    st = ops->probe(e->sinks[dest->sink], dest->target, PROBE_TIMEOUT_US, &largest,
+                    &err);
+    if (st == WEIR_OK && largest != SIZE_MAX && largest < watch_needed(e)) {
+        weir_log(WEIR_WARN, "sink.small",
+                 "to=%s largest=%zu text=larger results and dead letters "
+                 "will be refused; raise max.message.bytes of the topic",
+                 dest->address, largest);
+    }
+    if (st != WEIR_OK) {
+        snprintf(text, sizeof(text), "%.200s%s", err.text,
+                 st == WEIR_ENOENT ? " (weir check --connect --create-topics makes it)"
+                                   : "");
+    }
+    weir_lock_take(&e->dest_lock);
+    memcpy(dest->text, text, sizeof(text));
+    weir_lock_give(&e->dest_lock);
+    if (st == WEIR_OK) {
+        atomic_store(&dest->is_ok, true);
+        weir_log(WEIR_INFO, "sink.ready", "to=%s", dest->address);
+    } else {
+        weir_log(WEIR_WARN, "sink.missing", "to=%s text=%s", dest->address, text);
+    }
+}
+
+/* Probes what has not answered well yet. True: everything configured has. */
+static bool watch_probe_all(weir_watch *w)
+{
+    weir_engine *e = w->e;
+    bool is_all_ok = true;
+
+    for (size_t i = 0;; i++) {
+        weir_dest *dest = NULL;
+
+        weir_lock_take(&e->dest_lock);
+        if (i < e->n_dests) {
+            dest = e->dests[i];
+        }
+        weir_lock_give(&e->dest_lock);
+        if (dest == NULL || atomic_load(&w->is_stopping)) {
+            break;
+        }
+        if (!dest->is_configured || atomic_load(&dest->is_ok)) {
+            continue;
+        }
+        watch_probe_one(w, dest);
+        is_all_ok = is_all_ok && atomic_load(&dest->is_ok);
+    }
+    return is_all_ok;
+}
+
+static void *watch_prober_main(void *arg)
+{
+    weir_watch *w = arg;
+
+    while (!atomic_load(&w->is_stopping)) {
+        const unsigned seen = weir_signal_read(&w->prober_signal);
+        const bool is_all_ok = watch_probe_all(w);
+
+        for (size_t i = 0; i < w->e->n_lines; i++) {
+            /* Every line waits for all: a queue is rarely sick for one alone, and what a
+             * function emits may go to any of them. */
+            atomic_store(&w->e->lines[i].is_ready_to_read, is_all_ok);
+        }
+        if (is_all_ok) {
+            weir_line_wake_intakes(w->e);
+        }
+        weir_signal_wait(&w->prober_signal, seen,
+                         is_all_ok ? WEIR_NEVER : weir_clock_us() + PROBE_AGAIN_US);
+    }
+    return NULL;
+}
+
+void weir_watch_probe(weir_watch *w)
+{
+    weir_signal_raise(&w->prober_signal, 1);
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+weir_status weir_watch_new(weir_engine *e, weir_watch **out)
+{
+    weir_watch *w = calloc(1, sizeof(*w));
+
+    if (w == NULL) {
+        return WEIR_ENOMEM;
+    }
+    w->e = e;
+    atomic_init(&w->wakes_us, 0);
+    *out = w;
+    return WEIR_OK;
+}
+
+weir_status weir_watch_start(weir_watch *w, weir_err *err)
+{
+    int code = weir_thread_start(&w->timer, "weir-timer", 0, watch_timer_main, w);
+
+    w->has_timer = code == 0;
+    if (code == 0) {
+        code = weir_thread_start(&w->prober, "weir-prober", 0, watch_prober_main, w);
+        w->has_prober = code == 0;
+    }
+    return code == 0 ? WEIR_OK
+                     : weir_fail(err, WEIR_EAGAIN, "cannot start a thread: %s",
+                                 strerror(code));
+}
+
+void weir_watch_stop(weir_watch *w)
+{
+    atomic_store(&w->is_stopping, true);
+    weir_signal_raise(&w->timer_signal, INT32_MAX);
+    weir_signal_raise(&w->prober_signal, INT32_MAX);
+    if (w->has_timer) {
+        pthread_join(w->timer, NULL);
+        w->has_timer = false;
+    }
+    if (w->has_prober) {
+        pthread_join(w->prober, NULL);
+        w->has_prober = false;
+    }
+}
+
+void weir_watch_free(weir_watch *w)
+{
+    free(w);
+}
