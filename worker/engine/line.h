@@ -201,6 +201,10 @@ bool weir_pool_is_live(weir_pool *pool, int64_t now);
 weir_status weir_intake_init(weir_intake *in, weir_line *line, size_t index,
                              weir_err *err);
 weir_status weir_intake_start(weir_intake *in, weir_err *err);
+/* The part of a source's slot; NULL: not seen yet. Any thread. */
+weir_line_part *weir_intake_part(weir_intake *in, uint32_t slot);
+/* Fills in->host. */
+void weir_intake_host_init(weir_intake *in);
 /* Charges the budget for a job; false: it must wait. The intake's thread, as the next two. */
 bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job);
 /* Gives jobs to the flow. */

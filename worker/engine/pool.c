@@ -1,20 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pool - threads that claim ready jobs, decode them, run their function and hand over.
+ * pool - starts handler threads on demand, tends them, ends them.
  *
- * A thread claims several jobs only when they are known to be short (about 50 us of work by
- * the running mean). What it has claimed is a span of its array:
- *
- *     [lo, next-1) finished, not handed over    next-1 running    [next, end) not begun
- *
- * packed into one atomic, so that the tender can take both outer pieces away from a thread
- * that is held up in its function: the finished are handed over, the others given back. A
- * claim ends under the hand's lock, so the tender never looks at an array that is refilled.
- *
- * Threads are started on demand: when work waits, none sleeps and more would help.
+ * A thread is started when work waits, none sleeps and one more would help; an idle one ends
+ * after a while. What a thread does is in hand.c.
  */
-#include "worker/engine/line.h"
+#include "worker/engine/hand.h"
 
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
@@ -23,505 +15,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define POOL_CLAIM 64       /* most jobs a thread claims */
-#define POOL_CLAIM_NS 50000 /* of work in one claim, by the mean */
-#define POOL_STALE_US 1000 /* unbegun jobs of a busy thread are taken back after this */
 #define POOL_IDLE_US 10000000 /* an idle thread ends after this */
 #define POOL_KEEP 2           /* threads that stay */
 #define POOL_SPAWN_AT_ONCE 64
-#define POOL_BATCH_MAX 10000 /* of a batch function */
-#define POOL_LOCAL_RETRY_US 1000000
-
-/* What thread_init made for one function. */
-typedef struct pool_local {
-    void *local;
-    bool is_made;
-    int64_t failed_us; /* 0: it has not failed */
-} pool_local;
-
-typedef struct weir_hand {
-    weir_pool *pool;
-    pthread_t thread;
-    pool_local *locals; /* by function; the thread's own */
-    weir_job **jobs;    /* a claim; cap of them */
-    weir_call **calls;  /* a batch; cap of them */
-    bool *is_final;
-    size_t cap;
-    weir_lock lock;        /* taken to end a claim, and by the tender to take from it */
-    weir_line *line;       /* of the present claim */
-    atomic_ullong span;    /* lo, next, end: 16 bits each */
-    atomic_llong begun_us; /* of what runs now; 0: nothing does */
-    atomic_bool is_ended;  /* the thread may be joined */
-    struct weir_hand *next;
-} weir_hand;
-
-struct weir_pool {
-    weir_engine *e;
-    uint32_t max_threads;
-    weir_signal signal;
-    atomic_bool is_stopping;
-    atomic_uint n_threads, n_sleeping, n_running;
-    atomic_uint turn; /* where the next thread begins to look */
-    weir_lock lock;   /* guards hands */
-    weir_hand *hands;
-};
-
-static unsigned long long span_of(unsigned lo, unsigned next, unsigned end)
-{
-    return (unsigned long long)lo | (unsigned long long)next << 16 |
-           (unsigned long long)end << 32;
-}
-
-static unsigned span_lo(unsigned long long span)
-{
-    return (unsigned)(span & 0xffff);
-}
-
-static unsigned span_next(unsigned long long span)
-{
-    return (unsigned)(span >> 16 & 0xffff);
-}
-
-static unsigned span_end(unsigned long long span)
-{
-    return (unsigned)(span >> 32 & 0xffff);
-}
-
-/* -- running ---------------------------------------------------------------------------- */
-
-/* The thread's own thing for that function; WEIR_EUNAVAIL while thread_init refuses. */
-static weir_status pool_local_get(weir_hand *hand, const weir_line *line, int64_t now,
-                                  void **out)
-{
-    pool_local *local = &hand->locals[line->sub->host];
-    weir_status st;
-
-    if (!local->is_made) {
-        if (local->failed_us != 0 && now - local->failed_us < POOL_LOCAL_RETRY_US) {
-            return WEIR_EUNAVAIL;
-        }
-        st = line->hops->thread_init(line->host, &local->local);
-        if (st != WEIR_OK) {
-            local->failed_us = now;
-            weir_log(WEIR_WARN, "function.thread_init",
-                     "function=%s text=thread_init has failed; its events wait",
-                     line->info.name);
-            return WEIR_EUNAVAIL;
-        }
-        local->is_made = true;
-    }
-    *out = local->local;
-    return WEIR_OK;
-}
-
-/* Readies an attempt. False: it does not take place (its epoch is over, or it does not
- * decode) and the verdict is set. */
-static bool pool_begin(weir_line *line, weir_job *job, int64_t now)
-{
-    const weir_sub *sub = line->sub;
-    const int64_t deadline = sub->timeout_us > 0 ? now + sub->timeout_us : WEIR_NEVER;
-    weir_err err;
-
-    if (job->call.arena != NULL) {
-        weir_arena_reset(&job->out_arena);
-    }
-    weir_call_begin(&job->call, &job->ev, &job->out_arena, &line->env,
-                    (int)job->n_attempts + 1, deadline);
-    if (job->ev.receipt.epoch <=
-        atomic_load_explicit(&job->part->retired, memory_order_acquire)) {
-        job->is_dropped = true;
-        return false;
-    }
-    job->begun_us = now;
-    job->overran = false;
-    job->is_overrun_seen = false;
-    atomic_store_explicit(&job->deadline_us, deadline, memory_order_relaxed);
-    weir_job_move(job, WEIR_JOB_RUNNING);
-    if (sub->codec->gives_value && !job->ev.is_decoded) {
-        const weir_codec_ops *codec = job->ev.is_object ? &weir_codec_json : sub->codec;
-
-        if (codec->decode(&job->ev, &err) != WEIR_OK) {
-            weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
-            job->call.verdict = WEIR_REJECT;
-            return false;
-        }
-    }
-    job->n_attempts++;
-    job->last_ms = weir_clock_wall_ms();
-    if (job->first_us == 0) {
-        job->first_us = now;
-        job->first_ms = job->last_ms;
-    }
-    return true;
-}
-
-static void pool_tell_retry(weir_line *line, const weir_job *job, int64_t now)
-{
-    const bool is_retry = job->call.verdict == WEIR_RETRY;
-    const weir_fate fate = {
-        .sub = line->sub->name,
-        .ev = &job->ev,
-        .outcome = "retry",
-        .reason = is_retry ? "retry" : "unavailable",
-        .text = job->call.reason,
-        .attempt = (int)job->n_attempts,
-        .took_us = now - job->begun_us,
-    };
-
-    weir_metric_add(line->retries, 1);
-    weir_log(WEIR_INFO, is_retry ? "event.retry" : "event.unavailable",
-             "sub=%s position=%s attempt=%u text=%s", line->sub->name,
-             weir_ev_position(&job->ev).data, job->n_attempts, job->call.reason);
-    if (line->e->setup->fate != NULL) {
-        line->e->setup->fate(line->e->setup->arg, &fate);
-    }
-}
-
-/* A verdict is there: what counts of it, and what an attempt that comes again needs. */
-static void pool_judge(weir_line *line, weir_job *job, int64_t now)
-{
-    bool is_free = false;
-    weir_status st;
-
-    if (job->is_dropped || job->ev.fault != WEIR_FAULT_NONE) {
-        return;
-    }
-    job->call.verdict = weir_call_settle(&job->call, &is_free);
-    if (line->sub->timeout_us > 0 && now - job->begun_us > line->sub->timeout_us) {
-        job->overran = true;
-        weir_metric_add(line->overruns, 1);
-        weir_log(WEIR_WARN, "event.overran",
-                 "sub=%s position=%s attempt=%u took_ms=%lld", line->sub->name,
-                 weir_ev_position(&job->ev).data, job->n_attempts,
-                 (long long)((now - job->begun_us) / 1000));
-    }
-    if (job->call.verdict != WEIR_RETRY && job->call.verdict != WEIR_UNAVAILABLE) {
-        return;
-    }
-    if (job->call.verdict == WEIR_UNAVAILABLE || is_free) {
-        job->n_attempts--;
-    }
-    pool_tell_retry(line, job, now);
-    /* It parks: the client's buffer must not be pinned by it. Without memory it stays. */
-    st = weir_ev_own(&job->ev);
-    (void)st;
-}
-
-static void pool_mean_update(weir_line *line, int64_t took_us, size_t n)
-{
-    const size_t ns = (size_t)(took_us * 1000) / n;
-    const size_t mean = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
-    size_t next = mean == 0 ? ns : mean - mean / 8 + ns / 8;
-
-    if (next == 0) {
-        next = 1;
-    }
-    atomic_store_explicit(&line->mean_ns, next, memory_order_relaxed);
-    weir_metric_observe_n(line->handler_seconds, took_us / (int64_t)n, n);
-}
-
-/* Hands finished jobs over: to the flow, and on from there. */
-static void pool_hand_over(weir_line *line, weir_job *const *jobs, size_t n,
-                           size_t n_slots, int64_t now, bool is_worker)
-{
-    weir_flow_news news = { 0 };
-
-    for (size_t i = 0; i < n; i++) {
-        pool_judge(line, jobs[i], now);
-    }
-    weir_flow_finish(line->flow, jobs, n, n_slots, now, &news);
-    weir_line_carry(line, &news, now, is_worker);
-}
-
-/* -- a claim of single events ----------------------------------------------------------- */
-
-/* The next job of the claim, now the thread's alone; NULL: none is left. */
-static weir_job *hand_next(weir_hand *hand)
-{
-    unsigned long long span = atomic_load(&hand->span);
-
-    for (;;) {
-        const unsigned next = span_next(span);
-
-        if (next == span_end(span)) {
-            return NULL;
-        }
-        if (atomic_compare_exchange_weak(
-                &hand->span, &span, span_of(span_lo(span), next + 1, span_end(span)))) {
-            return hand->jobs[next];
-        }
-    }
-}
-
-/* Ends the claim: the finished jobs that are still the thread's move to the front of the array.
- * Returns how many. A job that went pending is NULL in the array. */
-static size_t hand_close(weir_hand *hand)
-{
-    unsigned long long span;
-    size_t n = 0;
-
-    weir_lock_take(&hand->lock);
-    span = atomic_exchange(&hand->span, 0);
-    weir_lock_give(&hand->lock);
-    for (unsigned i = span_lo(span); i < span_next(span); i++) {
-        if (hand->jobs[i] != NULL) {
-            hand->jobs[n++] = hand->jobs[i];
-        }
-    }
-    return n;
-}
-
-/* Runs one event. False: it is pending, and no longer the thread's. */
-static bool hand_run_one(weir_line *line, weir_job *job, void *local, int64_t now)
-{
-    weir_call *call = &job->call;
-    bool is_final = true;
-
-    if (!pool_begin(line, job, now)) {
-        return true;
-    }
-    call->local = local;
-    line->hops->run(line->host, local, &call, 1, &is_final);
-    if (!is_final) {
-        /* If it has completed meanwhile, its slot is given back before it is taken: the
-         * thread's own slot keeps the sum from going below zero. */
-        weir_flow_pend(line->flow, 1);
-    }
-    return is_final;
-}
-
-/* This thread cannot run the function now: every job of the claim is UNAVAILABLE. */
-static void hand_refuse(weir_line *line, weir_job **jobs, size_t n, size_t n_slots,
-                        int64_t now)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (pool_begin(line, jobs[i], now)) {
-            weir_call_returned(&jobs[i]->call, WEIR_UNAVAILABLE);
-        }
-    }
-    pool_hand_over(line, jobs, n, n_slots, now, true);
-}
-
-static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t n_slots)
-{
-    int64_t now = weir_clock_us();
-    const int64_t begun = now;
-    void *local = NULL;
-    weir_job *job;
-    size_t n_done;
-    size_t n_run = 0;
-
-    if (pool_local_get(hand, line, now, &local) != WEIR_OK) {
-        hand_refuse(line, hand->jobs, n, n_slots, now);
-        return;
-    }
-    hand->line = line;
-    if (n > 1) {
-        weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
-    }
-    atomic_store(&hand->begun_us, now);
-    atomic_store(&hand->span, span_of(0, 0, (unsigned)n));
-    atomic_fetch_add_explicit(&line->n_running, 1, memory_order_relaxed);
-    while ((job = hand_next(hand)) != NULL) {
-        if (n_run > 0 && n_run % 16 == 0) {
-            now = weir_clock_us();
-        }
-        n_run++;
-        if (!hand_run_one(line, job, local, now)) {
-            hand->jobs[span_next(atomic_load(&hand->span)) - 1] = NULL;
-        }
-    }
-    atomic_fetch_sub_explicit(&line->n_running, 1, memory_order_relaxed);
-    n_done = hand_close(hand);
-    atomic_store(&hand->begun_us, 0);
-    now = weir_clock_us();
-    if (n_run > 0) {
-        pool_mean_update(line, now - begun, n_run);
-    }
-    pool_hand_over(line, hand->jobs, n_done, n_slots, now, true);
-}
-
-/* -- a batch ------------------------------------------------------------------------------ */
-
-/* Begins what can be begun: those jobs stand at the front of hand->jobs afterwards, with their
- * calls in hand->calls. Returns how many. */
-static size_t hand_begin_batch(weir_hand *hand, weir_line *line, size_t n, void *local,
-                               int64_t now)
-{
-    size_t n_begun = 0;
-
-    for (size_t n_not = 0; n_begun + n_not < n;) {
-        weir_job *job = hand->jobs[n_begun];
-
-        if (pool_begin(line, job, now)) {
-            job->call.local = local;
-            hand->calls[n_begun++] = &job->call;
-            continue;
-        }
-        n_not++;
-        hand->jobs[n_begun] = hand->jobs[n - n_not];
-        hand->jobs[n - n_not] = job;
-    }
-    return n_begun;
-}
-
-static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_slots)
-{
-    int64_t now = weir_clock_us();
-    const int64_t begun = now;
-    void *local = NULL;
-    size_t n_begun;
-    size_t n_final = 0;
-
-    if (pool_local_get(hand, line, now, &local) != WEIR_OK) {
-        hand_refuse(line, hand->jobs, n, n_slots, now);
-        return;
-    }
-    n_begun = hand_begin_batch(hand, line, n, local, now);
-    atomic_fetch_add_explicit(&line->n_running, n_begun, memory_order_relaxed);
-    if (n_begun > 0) {
-        line->hops->run(line->host, local, hand->calls, n_begun, hand->is_final);
-    }
-    atomic_fetch_sub_explicit(&line->n_running, n_begun, memory_order_relaxed);
-    now = weir_clock_us();
-    for (size_t i = 0; i < n; i++) {
-        if (i >= n_begun || hand->is_final[i]) {
-            hand->jobs[n_final++] = hand->jobs[i];
-        }
-    }
-    if (n_begun > 0) {
-        pool_mean_update(line, now - begun, n_begun);
-    }
-    /* A pending item keeps its slot until its verdict comes. */
-    pool_hand_over(line, hand->jobs, n_final, n_slots - (n - n_final), now, true);
-}
-
-/* -- pending calls ------------------------------------------------------------------------- */
-
-void weir_pool_completed(void *arg, weir_call *call)
-{
-    weir_line *line = arg;
-    weir_job *job = WEIR_CONTAINER_OF(call, weir_job, call);
-
-    weir_lock_take(&line->inbox_lock);
-    weir_chain_add(&line->inbox, job);
-    atomic_fetch_add(&line->n_inbox, 1);
-    weir_lock_give(&line->inbox_lock);
-    weir_pool_kick(line->e->pool);
-}
-
-/* Takes what has completed meanwhile; false: there was nothing. */
-static bool hand_take_inbox(weir_hand *hand, weir_line *line)
-{
-    const int64_t now = weir_clock_us();
-    size_t n = 0;
-
-    if (atomic_load(&line->n_inbox) == 0) {
-        return false;
-    }
-    weir_lock_take(&line->inbox_lock);
-    while (n < hand->cap && line->inbox.head != NULL) {
-        hand->jobs[n++] = weir_chain_pop(&line->inbox);
-    }
-    atomic_fetch_sub(&line->n_inbox, n);
-    weir_lock_give(&line->inbox_lock);
-    if (n == 0) {
-        return false;
-    }
-    pool_hand_over(line, hand->jobs, n, n, now, true);
-    return true;
-}
-
-/* -- threads ------------------------------------------------------------------------------- */
-
-/* How many jobs to claim: about 50 us of work, one while that is not known. */
-static size_t hand_claim_size(const weir_hand *hand, const weir_line *line)
-{
-    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
-    size_t n;
-
-    if (line->sub->batch.max > 1) {
-        return line->sub->batch.max < hand->cap ? line->sub->batch.max : hand->cap;
-    }
-    if (mean_ns == 0 || !weir_budget_out_has_room(&line->e->budget)) {
-        return 1;
-    }
-    n = POOL_CLAIM_NS / mean_ns;
-    return n == 0 ? 1 : (n > POOL_CLAIM ? POOL_CLAIM : n);
-}
-
-static bool hand_work_on(weir_hand *hand, weir_line *line)
-{
-    weir_flow_news news = { 0 };
-    const int64_t now = weir_clock_us();
-    size_t n_slots = 0;
-    size_t n;
-
-    if (hand_take_inbox(hand, line)) {
-        return true;
-    }
-    if (!weir_budget_out_has_room(&line->e->budget) &&
-        atomic_load_explicit(&line->n_running, memory_order_relaxed) > 0) {
-        return false;
-    }
-    n = weir_flow_take(line->flow, hand->jobs, hand_claim_size(hand, line), now,
-                       weir_clock_wall_ms(), &n_slots, &news);
-    weir_line_carry(line, &news, now, true);
-    if (n == 0) {
-        return false;
-    }
-    if (hand->jobs[0]->task == WEIR_TASK_SETTLE) {
-        weir_flow_news after = { 0 };
-        weir_chain chain = { 0 };
-
-        for (size_t i = 0; i < n; i++) {
-            weir_chain_add(&chain, hand->jobs[i]);
-        }
-        after.settle = chain;
-        after.next_due_us = WEIR_NEVER;
-        weir_line_carry(line, &after, now, true);
-    } else if (line->sub->batch.max > 1) {
-        hand_run_batch(hand, line, n, n_slots);
-    } else {
-        hand_run_singles(hand, line, n, n_slots);
-    }
-    return true;
-}
-
-static bool line_has_work(weir_line *line, int64_t now)
-{
-    return weir_flow_hint_ready(line->flow) > 0 || atomic_load(&line->n_inbox) > 0 ||
-           weir_flow_hint_due_us(line->flow) <= now;
-}
-
-/* Looks at every line once, beginning with another one each time. */
-static bool hand_work(weir_hand *hand)
-{
-    weir_engine *e = hand->pool->e;
-    const unsigned first =
-        atomic_fetch_add_explicit(&hand->pool->turn, 1, memory_order_relaxed);
-    const int64_t now = weir_clock_us();
-
-    for (size_t i = 0; i < e->n_lines; i++) {
-        weir_line *line = &e->lines[(first + i) % e->n_lines];
-
-        if (line_has_work(line, now) && hand_work_on(hand, line)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void hand_fini_locals(weir_hand *hand)
-{
-    const weir_engine *e = hand->pool->e;
-
-    for (size_t i = 0; i < e->setup->n_hosts; i++) {
-        if (hand->locals[i].is_made) {
-            e->setup->hosts[i].ops->thread_fini(e->hosts[i], hand->locals[i].local);
-        }
-    }
-}
 
 /* True: this thread is one too many and ends. */
 static bool hand_may_end(weir_pool *pool)
@@ -546,7 +42,7 @@ static void *hand_main(void *arg)
         const unsigned seen = weir_signal_read(&pool->signal);
         bool is_idle;
 
-        if (hand_work(hand)) {
+        if (weir_hand_work(hand)) {
             continue;
         }
         atomic_fetch_add(&pool->n_sleeping, 1);
@@ -558,7 +54,7 @@ static void *hand_main(void *arg)
             break;
         }
     }
-    hand_fini_locals(hand);
+    weir_hand_fini_locals(hand);
     if (is_counted) {
         atomic_fetch_sub(&pool->n_threads, 1);
     }
@@ -566,49 +62,12 @@ static void *hand_main(void *arg)
     return NULL;
 }
 
-static size_t pool_largest_batch(const weir_engine *e)
-{
-    size_t n = POOL_CLAIM;
-
-    for (size_t i = 0; i < e->setup->n_subs; i++) {
-        if (e->setup->subs[i].batch.max > n) {
-            n = e->setup->subs[i].batch.max;
-        }
-    }
-    return n > POOL_BATCH_MAX ? POOL_BATCH_MAX : n;
-}
-
-static void hand_free(weir_hand *hand)
-{
-    if (hand != NULL) {
-        free(hand->locals);
-        free(hand->jobs);
-        free(hand->calls);
-        free(hand->is_final);
-        weir_lock_fini(&hand->lock);
-        free(hand);
-    }
-}
-
 /* Starts one thread. WEIR_EAGAIN: the system gives no more. */
 static weir_status pool_spawn(weir_pool *pool)
 {
-    const weir_engine_setup *setup = pool->e->setup;
-    weir_hand *hand = calloc(1, sizeof(*hand));
+    weir_hand *hand = weir_hand_new(pool);
 
     if (hand == NULL) {
-        return WEIR_ENOMEM;
-    }
-    hand->pool = pool;
-    hand->cap = pool_largest_batch(pool->e);
-    hand->locals = calloc(setup->n_hosts + 1, sizeof(*hand->locals));
-    hand->jobs = calloc(hand->cap, sizeof(*hand->jobs));
-    hand->calls = calloc(hand->cap, sizeof(*hand->calls));
-    hand->is_final = calloc(hand->cap, sizeof(*hand->is_final));
-    weir_lock_init(&hand->lock, WEIR_RANK_ENGINE);
-    if (hand->locals == NULL || hand->jobs == NULL || hand->calls == NULL ||
-        hand->is_final == NULL) {
-        hand_free(hand);
         return WEIR_ENOMEM;
     }
     atomic_fetch_add(&pool->n_threads, 1);
@@ -616,14 +75,13 @@ static weir_status pool_spawn(weir_pool *pool)
     hand->next = pool->hands;
     pool->hands = hand;
     weir_lock_give(&pool->lock);
-    if (weir_thread_start(&hand->thread, "weir-hand", setup->stack, hand_main, hand) !=
-        0) {
+    if (weir_thread_start(&hand->thread, "weir-hand", pool->e->setup->stack, hand_main,
+                          hand) != 0) {
         weir_lock_take(&pool->lock);
-        pool->hands =
-            hand->next; /* only the tender starts threads, so it is still first */
+        pool->hands = hand->next; /* still first: only one thread starts others */
         weir_lock_give(&pool->lock);
         atomic_fetch_sub(&pool->n_threads, 1);
-        hand_free(hand);
+        weir_hand_free(hand);
         return WEIR_EAGAIN;
     }
     return WEIR_OK;
@@ -654,60 +112,7 @@ static void pool_reap(weir_pool *pool)
 
         ended = hand->next;
         pthread_join(hand->thread, NULL);
-        hand_free(hand);
-    }
-}
-
-/* What the tender takes from a claim. */
-typedef struct pool_relief {
-    weir_line *line;
-    weir_job *done[POOL_CLAIM];
-    weir_job *unbegun[POOL_CLAIM];
-    size_t n_done, n_unbegun;
-} pool_relief;
-
-static void hand_take_relief(weir_hand *hand, pool_relief *relief)
-{
-    unsigned long long span;
-    unsigned next, end;
-
-    weir_lock_take(&hand->lock);
-    span = atomic_load(&hand->span);
-    do {
-        next = span_next(span);
-        end = span_end(span);
-        relief->n_done = relief->n_unbegun = 0;
-        relief->line = hand->line;
-        if (next == 0) {
-            break;
-        }
-        for (unsigned i = span_lo(span); i + 1 < next; i++) {
-            if (hand->jobs[i] != NULL) {
-                relief->done[relief->n_done++] = hand->jobs[i];
-            }
-        }
-        for (unsigned i = next; i < end; i++) {
-            relief->unbegun[relief->n_unbegun++] = hand->jobs[i];
-        }
-    } while (!atomic_compare_exchange_weak(&hand->span, &span,
-                                           span_of(next - 1, next, next)));
-    weir_lock_give(&hand->lock);
-}
-
-/* Takes what a thread that is held up has finished and not begun; its slot stays its own. */
-static void hand_relieve(weir_hand *hand, int64_t now)
-{
-    weir_flow_news news = { 0 };
-    pool_relief relief;
-
-    hand_take_relief(hand, &relief);
-    if (relief.n_unbegun > 0) {
-        weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun, 0, now,
-                            &news);
-        weir_line_carry(relief.line, &news, now, false);
-    }
-    if (relief.n_done > 0) {
-        pool_hand_over(relief.line, relief.done, relief.n_done, 0, now, false);
+        weir_hand_free(hand);
     }
 }
 
@@ -744,19 +149,10 @@ bool weir_pool_tend(weir_pool *pool, int64_t now)
     pool_reap(pool);
     weir_lock_take(&pool->lock);
     for (weir_hand *hand = pool->hands; hand != NULL; hand = hand->next) {
-        const int64_t begun = atomic_load(&hand->begun_us);
-        const unsigned long long span = atomic_load(&hand->span);
-
-        if (begun == 0 || span_next(span) == 0) {
-            continue;
-        }
-        has_unbegun = has_unbegun || span_next(span) < span_end(span);
-        if (now - begun > POOL_STALE_US) {
-            weir_lock_give(&pool->lock);
-            /* Threads leave the list only in pool_reap(), which is this thread's. */
-            hand_relieve(hand, now);
-            weir_lock_take(&pool->lock);
-        }
+        /* Threads leave the list only in pool_reap(), which is this thread's. */
+        weir_lock_give(&pool->lock);
+        has_unbegun = weir_hand_relieve(hand, now) || has_unbegun;
+        weir_lock_take(&pool->lock);
     }
     weir_lock_give(&pool->lock);
     for (size_t i = 0; i < n_wanted && i < POOL_SPAWN_AT_ONCE; i++) {
@@ -836,7 +232,7 @@ bool weir_pool_stop(weir_pool *pool, int64_t until_us)
 
         pool->hands = hand->next;
         pthread_join(hand->thread, NULL);
-        hand_free(hand);
+        weir_hand_free(hand);
     }
     return true;
 }

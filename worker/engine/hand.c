@@ -1,0 +1,581 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hand - claims ready jobs, decodes them, runs their function and hands over; see hand.h. */
+#include "worker/engine/hand.h"
+
+#include "worker/base/check.h"
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+
+#include <stdlib.h>
+
+#define HAND_CLAIM_NS 50000 /* of work in one claim, by the mean */
+#define HAND_STALE_US 1000 /* unbegun jobs of a busy thread are taken back after this */
+#define HAND_BATCH_MAX 10000 /* of a batch function */
+#define HAND_LOCAL_RETRY_US 1000000
+
+static unsigned long long span_of(unsigned lo, unsigned next, unsigned end)
+{
+    return (unsigned long long)lo | (unsigned long long)next << 16 |
+           (unsigned long long)end << 32;
+}
+
+static unsigned span_lo(unsigned long long span)
+{
+    return (unsigned)(span & 0xffff);
+}
+
+static unsigned span_next(unsigned long long span)
+{
+    return (unsigned)(span >> 16 & 0xffff);
+}
+
+static unsigned span_end(unsigned long long span)
+{
+    return (unsigned)(span >> 32 & 0xffff);
+}
+
+/* -- running ---------------------------------------------------------------------------- */
+
+/* The thread's own thing for that function; WEIR_EUNAVAIL while thread_init refuses. */
+static weir_status hand_local_get(weir_hand *hand, const weir_line *line, int64_t now,
+                                  void **out)
+{
+    pool_local *local = &hand->locals[line->sub->host];
+    weir_status st;
+
+    if (!local->is_made) {
+        if (local->failed_us != 0 && now - local->failed_us < HAND_LOCAL_RETRY_US) {
+            return WEIR_EUNAVAIL;
+        }
+        st = line->hops->thread_init(line->host, &local->local);
+        if (st != WEIR_OK) {
+            local->failed_us = now;
+            weir_log(WEIR_WARN, "function.thread_init",
+                     "function=%s text=thread_init has failed; its events wait",
+                     line->info.name);
+            return WEIR_EUNAVAIL;
+        }
+        local->is_made = true;
+    }
+    *out = local->local;
+    return WEIR_OK;
+}
+
+/* Readies an attempt. False: it does not take place (its epoch is over, or it does not
+ * decode) and the verdict is set. */
+static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
+{
+    const weir_sub *sub = line->sub;
+    const int64_t deadline = sub->timeout_us > 0 ? now + sub->timeout_us : WEIR_NEVER;
+    weir_err err;
+
+    if (job->call.arena != NULL) {
+        weir_arena_reset(&job->out_arena);
+    }
+    weir_call_begin(&job->call, &job->ev, &job->out_arena, &line->env,
+                    (int)job->n_attempts + 1, deadline);
+    if (job->ev.receipt.epoch <=
+        atomic_load_explicit(&job->part->retired, memory_order_acquire)) {
+        job->is_dropped = true;
+        return false;
+    }
+    job->begun_us = now;
+    job->overran = false;
+    job->is_overrun_seen = false;
+    atomic_store_explicit(&job->deadline_us, deadline, memory_order_relaxed);
+    weir_job_move(job, WEIR_JOB_RUNNING);
+    if (sub->codec->gives_value && !job->ev.is_decoded) {
+        const weir_codec_ops *codec = job->ev.is_object ? &weir_codec_json : sub->codec;
+
+        if (codec->decode(&job->ev, &err) != WEIR_OK) {
+            weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
+            job->call.verdict = WEIR_REJECT;
+            return false;
+        }
+    }
+    job->n_attempts++;
+    job->last_ms = weir_clock_wall_ms();
+    if (job->first_us == 0) {
+        job->first_us = now;
+        job->first_ms = job->last_ms;
+    }
+    return true;
+}
+
+static void hand_tell_retry(weir_line *line, const weir_job *job, int64_t now)
+{
+    const bool is_retry = job->call.verdict == WEIR_RETRY;
+    const weir_fate fate = {
+        .sub = line->sub->name,
+        .ev = &job->ev,
+        .outcome = "retry",
+        .reason = is_retry ? "retry" : "unavailable",
+        .text = job->call.reason,
+        .attempt = (int)job->n_attempts,
+        .took_us = now - job->begun_us,
+    };
+
+    weir_metric_add(line->retries, 1);
+    weir_log(WEIR_INFO, is_retry ? "event.retry" : "event.unavailable",
+             "sub=%s position=%s attempt=%u text=%s", line->sub->name,
+             weir_ev_position(&job->ev).data, job->n_attempts, job->call.reason);
+    if (line->e->setup->fate != NULL) {
+        line->e->setup->fate(line->e->setup->arg, &fate);
+    }
+}
+
+/* A verdict is there: what counts of it, and what an attempt that comes again needs. */
+static void hand_judge(weir_line *line, weir_job *job, int64_t now)
+{
+    bool is_free = false;
+    weir_status st;
+
+    if (job->is_dropped || job->ev.fault != WEIR_FAULT_NONE) {
+        return;
+    }
+    job->call.verdict = weir_call_settle(&job->call, &is_free);
+    if (line->sub->timeout_us > 0 && now - job->begun_us > line->sub->timeout_us) {
+        job->overran = true;
+        weir_metric_add(line->overruns, 1);
+        weir_log(WEIR_WARN, "event.overran",
+                 "sub=%s position=%s attempt=%u took_ms=%lld", line->sub->name,
+                 weir_ev_position(&job->ev).data, job->n_attempts,
+                 (long long)((now - job->begun_us) / 1000));
+    }
+    if (job->call.verdict != WEIR_RETRY && job->call.verdict != WEIR_UNAVAILABLE) {
+        return;
+    }
+    if (job->call.verdict == WEIR_UNAVAILABLE || is_free) {
+        job->n_attempts--;
+    }
+    hand_tell_retry(line, job, now);
+    /* It parks: the client's buffer must not be pinned by it. Without memory it stays. */
+    st = weir_ev_own(&job->ev);
+    (void)st;
+}
+
+static void hand_mean_update(weir_line *line, int64_t took_us, size_t n)
+{
+    const size_t ns = (size_t)(took_us * 1000) / n;
+    const size_t mean = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
+    size_t next = mean == 0 ? ns : mean - mean / 8 + ns / 8;
+
+    if (next == 0) {
+        next = 1;
+    }
+    atomic_store_explicit(&line->mean_ns, next, memory_order_relaxed);
+    weir_metric_observe_n(line->handler_seconds, took_us / (int64_t)n, n);
+}
+
+/* Hands finished jobs over: to the flow, and on from there. */
+static void hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
+                      int64_t now, bool is_worker)
+{
+    weir_flow_news news = { 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        hand_judge(line, jobs[i], now);
+    }
+    weir_flow_finish(line->flow, jobs, n, n_slots, now, &news);
+    weir_line_carry(line, &news, now, is_worker);
+}
+
+/* -- a claim of single events ----------------------------------------------------------- */
+
+/* The next job of the claim, now the thread's alone; NULL: none is left. */
+static weir_job *hand_next(weir_hand *hand)
+{
+    unsigned long long span = atomic_load(&hand->span);
+
+    for (;;) {
+        const unsigned next = span_next(span);
+
+        if (next == span_end(span)) {
+            return NULL;
+        }
+        if (atomic_compare_exchange_weak(
+                &hand->span, &span, span_of(span_lo(span), next + 1, span_end(span)))) {
+            return hand->jobs[next];
+        }
+    }
+}
+
+/* Ends the claim: the finished jobs that are still the thread's move to the front of the array.
+ * Returns how many. A job that went pending is NULL in the array. */
+static size_t hand_close(weir_hand *hand)
+{
+    unsigned long long span;
+    size_t n = 0;
+
+    weir_lock_take(&hand->lock);
+    span = atomic_exchange(&hand->span, 0);
+    weir_lock_give(&hand->lock);
+    for (unsigned i = span_lo(span); i < span_next(span); i++) {
+        if (hand->jobs[i] != NULL) {
+            hand->jobs[n++] = hand->jobs[i];
+        }
+    }
+    return n;
+}
+
+/* Runs one event. False: it is pending, and no longer the thread's. */
+static bool hand_run_one(weir_line *line, weir_job *job, void *local, int64_t now)
+{
+    weir_call *call = &job->call;
+    bool is_final = true;
+
+    if (!hand_begin(line, job, now)) {
+        return true;
+    }
+    call->local = local;
+    line->hops->run(line->host, local, &call, 1, &is_final);
+    if (!is_final) {
+        /* If it has completed meanwhile, its slot is given back before it is taken: the
+         * thread's own slot keeps the sum from going below zero. */
+        weir_flow_pend(line->flow, 1);
+    }
+    return is_final;
+}
+
+/* This thread cannot run the function now: every job of the claim is UNAVAILABLE. */
+static void hand_refuse(weir_line *line, weir_job **jobs, size_t n, size_t n_slots,
+                        int64_t now)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (hand_begin(line, jobs[i], now)) {
+            weir_call_returned(&jobs[i]->call, WEIR_UNAVAILABLE);
+        }
+    }
+    hand_over(line, jobs, n, n_slots, now, true);
+}
+
+static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t n_slots)
+{
+    int64_t now = weir_clock_us();
+    const int64_t begun = now;
+    void *local = NULL;
+    weir_job *job;
+    size_t n_done;
+    size_t n_run = 0;
+
+    if (hand_local_get(hand, line, now, &local) != WEIR_OK) {
+        hand_refuse(line, hand->jobs, n, n_slots, now);
+        return;
+    }
+    hand->line = line;
+    if (n > 1) {
+        weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
+    }
+    atomic_store(&hand->begun_us, now);
+    atomic_store(&hand->span, span_of(0, 0, (unsigned)n));
+    atomic_fetch_add_explicit(&line->n_running, 1, memory_order_relaxed);
+    while ((job = hand_next(hand)) != NULL) {
+        if (n_run > 0 && n_run % 16 == 0) {
+            now = weir_clock_us();
+        }
+        n_run++;
+        if (!hand_run_one(line, job, local, now)) {
+            hand->jobs[span_next(atomic_load(&hand->span)) - 1] = NULL;
+        }
+    }
+    atomic_fetch_sub_explicit(&line->n_running, 1, memory_order_relaxed);
+    n_done = hand_close(hand);
+    atomic_store(&hand->begun_us, 0);
+    now = weir_clock_us();
+    if (n_run > 0) {
+        hand_mean_update(line, now - begun, n_run);
+    }
+    hand_over(line, hand->jobs, n_done, n_slots, now, true);
+}
+
+/* -- a batch ------------------------------------------------------------------------------ */
+
+/* Begins what can be begun: those jobs stand at the front of hand->jobs afterwards, with their
+ * calls in hand->calls. Returns how many. */
+static size_t hand_begin_all(weir_hand *hand, weir_line *line, size_t n, void *local,
+                             int64_t now)
+{
+    size_t n_begun = 0;
+
+    for (size_t n_not = 0; n_begun + n_not < n;) {
+        weir_job *job = hand->jobs[n_begun];
+
+        if (hand_begin(line, job, now)) {
+            job->call.local = local;
+            hand->calls[n_begun++] = &job->call;
+            continue;
+        }
+        n_not++;
+        hand->jobs[n_begun] = hand->jobs[n - n_not];
+        hand->jobs[n - n_not] = job;
+    }
+    return n_begun;
+}
+
+static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_slots)
+{
+    int64_t now = weir_clock_us();
+    const int64_t begun = now;
+    void *local = NULL;
+    size_t n_begun;
+    size_t n_final = 0;
+
+    if (hand_local_get(hand, line, now, &local) != WEIR_OK) {
+        hand_refuse(line, hand->jobs, n, n_slots, now);
+        return;
+    }
+    n_begun = hand_begin_all(hand, line, n, local, now);
+    atomic_fetch_add_explicit(&line->n_running, n_begun, memory_order_relaxed);
+    if (n_begun > 0) {
+        line->hops->run(line->host, local, hand->calls, n_begun, hand->is_final);
+    }
+    atomic_fetch_sub_explicit(&line->n_running, n_begun, memory_order_relaxed);
+    now = weir_clock_us();
+    for (size_t i = 0; i < n; i++) {
+        if (i >= n_begun || hand->is_final[i]) {
+            hand->jobs[n_final++] = hand->jobs[i];
+        }
+    }
+    if (n_begun > 0) {
+        hand_mean_update(line, now - begun, n_begun);
+    }
+    /* A pending item keeps its slot until its verdict comes. */
+    hand_over(line, hand->jobs, n_final, n_slots - (n - n_final), now, true);
+}
+
+/* -- pending calls ------------------------------------------------------------------------- */
+
+void weir_pool_completed(void *arg, weir_call *call)
+{
+    weir_line *line = arg;
+    weir_job *job = WEIR_CONTAINER_OF(call, weir_job, call);
+
+    weir_lock_take(&line->inbox_lock);
+    weir_chain_add(&line->inbox, job);
+    atomic_fetch_add(&line->n_inbox, 1);
+    weir_lock_give(&line->inbox_lock);
+    weir_pool_kick(line->e->pool);
+}
+
+/* Takes what has completed meanwhile; false: there was nothing. */
+static bool hand_take_inbox(weir_hand *hand, weir_line *line)
+{
+    const int64_t now = weir_clock_us();
+    size_t n = 0;
+
+    if (atomic_load(&line->n_inbox) == 0) {
+        return false;
+    }
+    weir_lock_take(&line->inbox_lock);
+    while (n < hand->cap && line->inbox.head != NULL) {
+        hand->jobs[n++] = weir_chain_pop(&line->inbox);
+    }
+    atomic_fetch_sub(&line->n_inbox, n);
+    weir_lock_give(&line->inbox_lock);
+    if (n == 0) {
+        return false;
+    }
+    hand_over(line, hand->jobs, n, n, now, true);
+    return true;
+}
+
+/* -- work   ------------------------------------------------------------------------------- */
+
+/* How many jobs to claim: about 50 us of work, one while that is not known. */
+static size_t hand_claim_size(const weir_hand *hand, const weir_line *line)
+{
+    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
+    size_t n;
+
+    if (line->sub->batch.max > 1) {
+        return line->sub->batch.max < hand->cap ? line->sub->batch.max : hand->cap;
+    }
+    if (mean_ns == 0 || !weir_budget_out_has_room(&line->e->budget)) {
+        return 1;
+    }
+    n = HAND_CLAIM_NS / mean_ns;
+    return n == 0 ? 1 : (n > POOL_CLAIM ? POOL_CLAIM : n);
+}
+
+static bool hand_work_on(weir_hand *hand, weir_line *line)
+{
+    weir_flow_news news = { 0 };
+    const int64_t now = weir_clock_us();
+    size_t n_slots = 0;
+    size_t n;
+
+    if (hand_take_inbox(hand, line)) {
+        return true;
+    }
+    if (!weir_budget_out_has_room(&line->e->budget) &&
+        atomic_load_explicit(&line->n_running, memory_order_relaxed) > 0) {
+        return false;
+    }
+    n = weir_flow_take(line->flow, hand->jobs, hand_claim_size(hand, line), now,
+                       weir_clock_wall_ms(), &n_slots, &news);
+    weir_line_carry(line, &news, now, true);
+    if (n == 0) {
+        return false;
+    }
+    if (hand->jobs[0]->task == WEIR_TASK_SETTLE) {
+        weir_flow_news after = { 0 };
+        weir_chain chain = { 0 };
+
+        for (size_t i = 0; i < n; i++) {
+            weir_chain_add(&chain, hand->jobs[i]);
+        }
+        after.settle = chain;
+        after.next_due_us = WEIR_NEVER;
+        weir_line_carry(line, &after, now, true);
+    } else if (line->sub->batch.max > 1) {
+        hand_run_batch(hand, line, n, n_slots);
+    } else {
+        hand_run_singles(hand, line, n, n_slots);
+    }
+    return true;
+}
+
+static bool line_has_work(weir_line *line, int64_t now)
+{
+    return weir_flow_hint_ready(line->flow) > 0 || atomic_load(&line->n_inbox) > 0 ||
+           weir_flow_hint_due_us(line->flow) <= now;
+}
+
+/* Looks at every line once, beginning with another one each time. */
+bool weir_hand_work(weir_hand *hand)
+{
+    weir_engine *e = hand->pool->e;
+    const unsigned first =
+        atomic_fetch_add_explicit(&hand->pool->turn, 1, memory_order_relaxed);
+    const int64_t now = weir_clock_us();
+
+    for (size_t i = 0; i < e->n_lines; i++) {
+        weir_line *line = &e->lines[(first + i) % e->n_lines];
+
+        if (line_has_work(line, now) && hand_work_on(hand, line)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void weir_hand_fini_locals(weir_hand *hand)
+{
+    const weir_engine *e = hand->pool->e;
+
+    for (size_t i = 0; i < e->setup->n_hosts; i++) {
+        if (hand->locals[i].is_made) {
+            e->setup->hosts[i].ops->thread_fini(e->hosts[i], hand->locals[i].local);
+        }
+    }
+}
+
+static size_t hand_largest_batch(const weir_engine *e)
+{
+    size_t n = POOL_CLAIM;
+
+    for (size_t i = 0; i < e->setup->n_subs; i++) {
+        if (e->setup->subs[i].batch.max > n) {
+            n = e->setup->subs[i].batch.max;
+        }
+    }
+    return n > HAND_BATCH_MAX ? HAND_BATCH_MAX : n;
+}
+
+weir_hand *weir_hand_new(weir_pool *pool)
+{
+    weir_hand *hand = calloc(1, sizeof(*hand));
+
+    if (hand == NULL) {
+        return NULL;
+    }
+    hand->pool = pool;
+    hand->cap = hand_largest_batch(pool->e);
+    hand->locals = calloc(pool->e->setup->n_hosts + 1, sizeof(*hand->locals));
+    hand->jobs = calloc(hand->cap, sizeof(*hand->jobs));
+    hand->calls = calloc(hand->cap, sizeof(*hand->calls));
+    hand->is_final = calloc(hand->cap, sizeof(*hand->is_final));
+    weir_lock_init(&hand->lock, WEIR_RANK_ENGINE);
+    if (hand->locals == NULL || hand->jobs == NULL || hand->calls == NULL ||
+        hand->is_final == NULL) {
+        weir_hand_free(hand);
+        return NULL;
+    }
+    return hand;
+}
+
+void weir_hand_free(weir_hand *hand)
+{
+    if (hand != NULL) {
+        free(hand->locals);
+        free(hand->jobs);
+        free(hand->calls);
+        free(hand->is_final);
+        weir_lock_fini(&hand->lock);
+        free(hand);
+    }
+}
+
+/* -- relief ---------------------------------------------------------------- */
+
+/* What the tender takes from a claim. */
+typedef struct hand_relief {
+    weir_line *line;
+    weir_job *done[POOL_CLAIM];
+    weir_job *unbegun[POOL_CLAIM];
+    size_t n_done, n_unbegun;
+} hand_relief;
+
+static void hand_take_relief(weir_hand *hand, hand_relief *relief)
+{
+    unsigned long long span;
+    unsigned next, end;
+
+    weir_lock_take(&hand->lock);
+    span = atomic_load(&hand->span);
+    do {
+        next = span_next(span);
+        end = span_end(span);
+        relief->n_done = relief->n_unbegun = 0;
+        relief->line = hand->line;
+        if (next == 0) {
+            break;
+        }
+        for (unsigned i = span_lo(span); i + 1 < next; i++) {
+            if (hand->jobs[i] != NULL) {
+                relief->done[relief->n_done++] = hand->jobs[i];
+            }
+        }
+        for (unsigned i = next; i < end; i++) {
+            relief->unbegun[relief->n_unbegun++] = hand->jobs[i];
+        }
+    } while (!atomic_compare_exchange_weak(&hand->span, &span,
+                                           span_of(next - 1, next, next)));
+    weir_lock_give(&hand->lock);
+}
+
+bool weir_hand_relieve(weir_hand *hand, int64_t now)
+{
+    const int64_t begun = atomic_load(&hand->begun_us);
+    const unsigned long long span = atomic_load(&hand->span);
+    weir_flow_news news = { 0 };
+    hand_relief relief;
+
+    if (begun == 0 || span_next(span) == 0) {
+        return false;
+    }
+    if (now - begun <= HAND_STALE_US) {
+        return span_next(span) < span_end(span);
+    }
+    hand_take_relief(hand, &relief);
+    if (relief.n_unbegun > 0) {
+        weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun, 0, now,
+                            &news);
+        weir_line_carry(relief.line, &news, now, false);
+    }
+    if (relief.n_done > 0) {
+        hand_over(relief.line, relief.done, relief.n_done, 0, now, false);
+    }
+    return false;
+}

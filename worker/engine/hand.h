@@ -1,0 +1,69 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hand - a handler thread and what it claims; shared by hand.c (claims and runs) and pool.c
+ * (starts, tends and ends threads).
+ *
+ * A thread claims several jobs only when they are known to be short (about 50 us of work by
+ * the running mean). What it has claimed is a span of its array:
+ *
+ *     [lo, next-1) finished, not handed over    next-1 running    [next, end) not begun
+ *
+ * packed into one atomic, so that the tender can take both outer pieces away from a thread
+ * that is held up in its function: the finished are handed over, the others given back. A
+ * claim ends under the hand's lock, so the tender never looks at an array that is refilled.
+ */
+#ifndef WEIR_ENGINE_HAND_H
+#define WEIR_ENGINE_HAND_H
+
+#include "worker/engine/line.h"
+
+#define POOL_CLAIM 64 /* most jobs a thread claims */
+
+/* What thread_init made for one function. */
+typedef struct pool_local {
+    void *local;
+    bool is_made;
+    int64_t failed_us; /* 0: it has not failed */
+} pool_local;
+
+typedef struct weir_hand {
+    weir_pool *pool;
+    pthread_t thread;
+    pool_local *locals; /* by function; the thread's own */
+    weir_job **jobs;    /* a claim; cap of them */
+    weir_call **calls;  /* a batch; cap of them */
+    bool *is_final;
+    size_t cap;
+    weir_lock lock;        /* taken to end a claim, and by the tender to take from it */
+    weir_line *line;       /* of the present claim */
+    atomic_ullong span;    /* lo, next, end: 16 bits each */
+    atomic_llong begun_us; /* of what runs now; 0: nothing does */
+    atomic_bool is_ended;  /* the thread may be joined */
+    struct weir_hand *next;
+} weir_hand;
+
+struct weir_pool {
+    weir_engine *e;
+    uint32_t max_threads;
+    weir_signal signal;
+    atomic_bool is_stopping;
+    atomic_uint n_threads, n_sleeping, n_running;
+    atomic_uint turn; /* where the next thread begins to look */
+    weir_lock lock;   /* guards hands */
+    weir_hand *hands;
+};
+
+/* A thread's struct without its thread. NULL: out of memory. */
+weir_hand *weir_hand_new(weir_pool *pool);
+void weir_hand_free(weir_hand *hand);
+/* Looks at every line once, beginning with another one each time, and does one piece of work.
+ * False: there is none. The hand's thread. */
+bool weir_hand_work(weir_hand *hand);
+/* Gives thread_fini what thread_init made. The hand's thread, at its end. */
+void weir_hand_fini_locals(weir_hand *hand);
+/* Takes from a claim what has been held up for a millisecond. True: something in it has not
+ * begun. The tender. */
+bool weir_hand_relieve(weir_hand *hand, int64_t now);
+
+#endif
