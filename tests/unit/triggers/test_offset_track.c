@@ -1,0 +1,300 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_offset_track - the tracker against a plain model, in every order that can happen.
+ */
+#include "triggers/offset_track.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 8
+
+static void add(weir_track *track, int64_t offset)
+{
+    assert_int_equal(weir_track_reserve(track, 1), WEIR_OK);
+    weir_track_add(track, offset, 1000 + offset);
+}
+
+/* What may be committed, worked out the slow way. */
+static int64_t model_watermark(const int64_t *offsets, const bool *is_done, size_t n,
+                               int64_t start)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_done[i]) {
+            return offsets[i];
+        }
+    }
+    return n == 0 ? start : offsets[n - 1] + 1;
+}
+
+static void offsets_of(unsigned gaps, size_t n, int64_t *offsets)
+{
+    int64_t at = 5;
+
+    for (size_t i = 0; i < n; i++) {
+        at += (gaps >> i & 1) != 0 ? 3 : 0;
+        offsets[i] = at++;
+    }
+}
+
+/* Finishes in every order what is left, checking the watermark after each step. */
+static void finish_rest(const weir_track *from, const int64_t *offsets,
+                        const bool *done_before, size_t n, size_t *n_orders)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (done_before[i]) {
+            continue;
+        }
+        any = true;
+        weir_track track = *from;
+        weir_track_slot slots[64];
+        bool is_done[MOST];
+
+        memcpy(slots, from->slots, sizeof(slots));
+        memcpy(is_done, done_before, sizeof(is_done));
+        track.slots = slots;
+        const int64_t before = weir_track_watermark(&track);
+
+        assert_true(weir_track_done(&track, track.epoch, offsets[i]));
+        is_done[i] = true;
+        assert_int_equal(weir_track_watermark(&track),
+                         model_watermark(offsets, is_done, n, 5));
+        assert_true(weir_track_watermark(&track) >= before);
+        assert_false(weir_track_done(&track, track.epoch, offsets[i]));
+        finish_rest(&track, offsets, is_done, n, n_orders);
+    }
+    if (!any) {
+        assert_int_equal(weir_track_open(from), 0);
+        ++*n_orders;
+    }
+}
+
+static void a_commit_never_passes_an_unfinished_event_in_any_order(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= MOST; n++) {
+        /* All gap patterns up to six offsets; above that the telling ones. */
+        const unsigned n_gaps = 1U << n;
+        const unsigned step = n <= 6 ? 1 : 85;
+        size_t want = 1;
+
+        for (size_t i = 2; i <= n; i++) {
+            want *= i;
+        }
+        for (unsigned gaps = 0; gaps < n_gaps; gaps += step) {
+            weir_track track = { 0 };
+            int64_t offsets[MOST];
+            const bool is_done[MOST] = { false };
+            size_t n_orders = 0;
+
+            offsets_of(gaps, n, offsets);
+            weir_track_begin(&track, 1, 5);
+            for (size_t i = 0; i < n; i++) {
+                add(&track, offsets[i]);
+            }
+            finish_rest(&track, offsets, is_done, n, &n_orders);
+            assert_int_equal(n_orders, want);
+            weir_track_fini(&track);
+        }
+    }
+}
+
+/*
+ * One member's partition goes and comes back between any two completions: what the first
+ * epoch had finished by then is where the second begins, and the first one's late completions
+ * arrive in between those of the second.
+ */
+static void reassign(const int64_t *offsets, const size_t *order, size_t n, size_t cut)
+{
+    weir_track track = { 0 };
+    bool done[MOST] = { false };
+    bool again[MOST] = { false };
+
+    weir_track_begin(&track, 1, 5);
+    for (size_t i = 0; i < n; i++) {
+        add(&track, offsets[i]);
+    }
+    for (size_t i = 0; i < cut; i++) {
+        assert_true(weir_track_done(&track, 1, offsets[order[i]]));
+        done[order[i]] = true;
+    }
+    const int64_t committed = weir_track_watermark(&track);
+
+    assert_int_equal(committed, model_watermark(offsets, done, n, 5));
+    weir_track_end(&track);
+    weir_track_begin(&track, 2, committed);
+    size_t first = 0;
+
+    while (first < n && offsets[first] < committed) {
+        first++;
+    }
+    for (size_t i = first; i < n; i++) {
+        add(&track, offsets[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        /* The first epoch's completion comes late and must not count. */
+        assert_false(weir_track_done(&track, 1, offsets[order[i]]));
+        assert_int_equal(
+            weir_track_watermark(&track),
+            model_watermark(offsets + first, again + first, n - first, committed));
+        const size_t other = order[n - 1 - i];
+
+        if (other >= first) {
+            assert_true(weir_track_done(&track, 2, offsets[other]));
+            again[other] = true;
+        }
+        assert_int_equal(
+            weir_track_watermark(&track),
+            model_watermark(offsets + first, again + first, n - first, committed));
+    }
+    weir_track_fini(&track);
+}
+
+static void permute(const int64_t *offsets, size_t *order, size_t n, size_t at)
+{
+    if (at == n) {
+        for (size_t cut = 0; cut <= n; cut++) {
+            reassign(offsets, order, n, cut);
+        }
+        return;
+    }
+    for (size_t i = at; i < n; i++) {
+        const size_t kept = order[at];
+
+        order[at] = order[i];
+        order[i] = kept;
+        permute(offsets, order, n, at + 1);
+        order[i] = order[at];
+        order[at] = kept;
+    }
+}
+
+static void
+a_partition_that_goes_and_comes_back_is_never_committed_past_a_hole(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= MOST; n++) {
+        /* 0x00 no gaps, 0x55 every other one; eight offsets in all orders and cuts. */
+        for (unsigned gaps = 0; gaps <= 0x55; gaps += 0x55) {
+            int64_t offsets[MOST];
+            size_t order[MOST];
+
+            offsets_of(gaps, n, offsets);
+            for (size_t i = 0; i < n; i++) {
+                order[i] = i;
+            }
+            permute(offsets, order, n, 0);
+        }
+    }
+}
+
+static void what_was_never_given_out_is_not_done(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    assert_false(weir_track_done(&track, 0, 0));
+    weir_track_begin(&track, 1, 10);
+    add(&track, 10);
+    add(&track, 20);
+    assert_false(weir_track_done(&track, 1, 15));
+    assert_false(weir_track_done(&track, 1, 9));
+    assert_false(weir_track_done(&track, 1, 21));
+    assert_false(weir_track_is_open(&track, 15));
+    assert_true(weir_track_is_open(&track, 20));
+    assert_int_equal(weir_track_watermark(&track), 10);
+    weir_track_fini(&track);
+}
+
+static void a_gap_at_the_end_is_passed_once_all_before_it_is_done(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_begin(&track, 1, 10);
+    add(&track, 10);
+    weir_track_pass(&track, 15);
+    assert_int_equal(weir_track_watermark(&track), 10);
+    assert_true(weir_track_done(&track, 1, 10));
+    assert_int_equal(weir_track_watermark(&track), 15);
+    weir_track_pass(&track, 12);
+    assert_int_equal(weir_track_watermark(&track), 15);
+    weir_track_fini(&track);
+}
+
+static void the_oldest_time_is_that_of_the_first_unfinished_event(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_begin(&track, 3, 0);
+    assert_int_equal(weir_track_oldest_ms(&track), -1);
+    add(&track, 1);
+    add(&track, 2);
+    assert_true(weir_track_done(&track, 3, 1));
+    assert_int_equal(weir_track_oldest_ms(&track), 1002);
+    weir_track_end(&track);
+    assert_false(weir_track_done(&track, 3, 2));
+    weir_track_fini(&track);
+}
+
+/* Random orders over a wide window, so that the ring grows and wraps. */
+static void a_wide_window_agrees_with_the_model(void **state)
+{
+    enum { TOTAL = 4000, WINDOW = 700 };
+    static int64_t offsets[TOTAL];
+    static bool is_done[TOTAL];
+    weir_track track = { 0 };
+    size_t n_given = 0, first = 0;
+    uint64_t seed = 12345;
+
+    (void)state;
+    memset(is_done, 0, sizeof(is_done));
+    weir_track_begin(&track, 1, 0);
+    while (first < TOTAL) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        const uint64_t dice = seed >> 33;
+
+        if (n_given < TOTAL && n_given - first < WINDOW && dice % 2 == 0) {
+            offsets[n_given] =
+                (n_given == 0 ? 0 : offsets[n_given - 1]) + 1 + (int64_t)(dice % 3);
+            add(&track, offsets[n_given++]);
+        } else if (n_given > first) {
+            const size_t i = first + (size_t)(dice / 2 % (n_given - first));
+
+            assert_int_equal(weir_track_done(&track, 1, offsets[i]), !is_done[i]);
+            is_done[i] = true;
+        }
+        while (first < n_given && is_done[first]) {
+            first++;
+        }
+        if (n_given > 0) {
+            assert_int_equal(weir_track_watermark(&track),
+                             first < n_given ? offsets[first]
+                                             : offsets[n_given - 1] + 1);
+        }
+    }
+    weir_track_fini(&track);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_commit_never_passes_an_unfinished_event_in_any_order),
+        cmocka_unit_test(
+            a_partition_that_goes_and_comes_back_is_never_committed_past_a_hole),
+        cmocka_unit_test(what_was_never_given_out_is_not_done),
+        cmocka_unit_test(a_gap_at_the_end_is_passed_once_all_before_it_is_done),
+        cmocka_unit_test(the_oldest_time_is_that_of_the_first_unfinished_event),
+        cmocka_unit_test(a_wide_window_agrees_with_the_model),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

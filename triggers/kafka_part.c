@@ -1,0 +1,285 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kafka_part - the table of partitions that a Kafka source has seen.
+ */
+#include "triggers/kafka_state.h"
+
+#include "worker/base/check.h"
+#include "worker/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PART_MAX_PARTITION 1000000 /* far beyond what a broker makes */
+
+/* Where the topic stands among the sorted ones, or would. */
+static size_t part_topic_at(const weir_kafka_reader *src, const char *name,
+                            bool *is_found)
+{
+    size_t low = 0, high = src->n_topics;
+
+    *is_found = false;
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        const int order = strcmp(src->topics[mid]->name, name);
+
+        if (order == 0) {
+            *is_found = true;
+            return mid;
+        }
+        if (order < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static weir_kafka_topic *part_topic_get(weir_kafka_reader *src, const char *name)
+{
+    bool is_found;
+    const size_t at = part_topic_at(src, name, &is_found);
+
+    if (is_found) {
+        return src->topics[at];
+    }
+    weir_kafka_topic **grown =
+        realloc(src->topics, (src->n_topics + 1) * sizeof(*src->topics));
+
+    if (grown == NULL) {
+        return NULL;
+    }
+    src->topics = grown;
+    weir_kafka_topic *topic = calloc(1, sizeof(*topic));
+
+    if (topic == NULL || (topic->name = strdup(name)) == NULL) {
+        free(topic);
+        return NULL;
+    }
+    memmove(&src->topics[at + 1], &src->topics[at],
+            (src->n_topics - at) * sizeof(*src->topics));
+    src->topics[at] = topic;
+    src->n_topics++;
+    return topic;
+}
+
+weir_kafka_part *weir_kafka_part_find(weir_kafka_reader *src, const char *topic,
+                                      int32_t partition)
+{
+    bool is_found;
+    const size_t at = part_topic_at(src, topic, &is_found);
+
+    if (!is_found || partition < 0 || partition >= src->topics[at]->n_parts) {
+        return NULL;
+    }
+    return src->topics[at]->parts[partition];
+}
+
+static bool part_topic_reserve(weir_kafka_topic *topic, int32_t n)
+{
+    if (n <= topic->n_parts) {
+        return true;
+    }
+    weir_kafka_part **grown = realloc(topic->parts, (size_t)n * sizeof(*grown));
+
+    if (grown == NULL) {
+        return false;
+    }
+    memset(&grown[topic->n_parts], 0, (size_t)(n - topic->n_parts) * sizeof(*grown));
+    topic->parts = grown;
+    topic->n_parts = n;
+    return true;
+}
+
+static bool part_table_reserve(weir_kafka_reader *src)
+{
+    if (src->n_parts < src->cap_parts) {
+        return true;
+    }
+    const size_t cap = src->cap_parts == 0 ? 16 : src->cap_parts * 2;
+    weir_kafka_part **fresh = malloc(cap * sizeof(*fresh));
+
+    if (fresh == NULL) {
+        return false;
+    }
+    weir_lock_take(&src->lock);
+    weir_kafka_part **stale = src->parts;
+
+    if (src->n_parts > 0) {
+        memcpy(fresh, stale, src->n_parts * sizeof(*fresh));
+    }
+    src->parts = fresh;
+    src->cap_parts = cap;
+    weir_lock_give(&src->lock);
+    free(stale);
+    return true;
+}
+
+weir_kafka_part *weir_kafka_part_get(weir_kafka_reader *src, const char *topic,
+                                     int32_t partition)
+{
+    weir_kafka_part *part = weir_kafka_part_find(src, topic, partition);
+
+    if (part != NULL) {
+        return part;
+    }
+    weir_kafka_topic *of = part_topic_get(src, topic);
+
+    if (of == NULL || partition < 0 || partition > PART_MAX_PARTITION ||
+        !part_topic_reserve(of, partition + 1) || !part_table_reserve(src)) {
+        return NULL;
+    }
+    const size_t len = strlen(src->setup->queue_name) + strlen(topic) + 24;
+
+    part = calloc(1, sizeof(*part));
+    if (part == NULL || (part->where = malloc(len)) == NULL) {
+        free(part);
+        return NULL;
+    }
+    snprintf(part->where, len, "%s:%s/%d@", src->setup->queue_name, topic,
+             (int)partition);
+    part->partition = partition;
+    part->topic = of->name;
+    part->committed = -1;
+    part->end = -1;
+    part->bad_offset = -1;
+    of->parts[partition] = part;
+    weir_lock_take(&src->lock);
+    part->index = (uint32_t)src->n_parts;
+    src->parts[src->n_parts++] = part;
+    weir_lock_give(&src->lock);
+    return part;
+}
+
+weir_epoch weir_kafka_part_epoch(const weir_kafka_part *part)
+{
+    return (weir_epoch){
+        .part = part->index,
+        .epoch = part->epoch,
+        .topic = part->topic,
+        .partition = part->partition,
+    };
+}
+
+void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
+                           int64_t position, bool is_committed)
+{
+    WEIR_ASSERT(!part->is_assigned);
+    part->is_assigned = true;
+    part->is_held = false;
+    part->is_stopped = false;
+    part->position = position;
+    part->trouble = WEIR_TROUBLE_NONE;
+    part->bad_offset = -1;
+    part->n_bad = 0;
+    part->is_out_of_range = false;
+    weir_lock_take(&src->lock);
+    part->epoch++;
+    part->is_live = true;
+    part->wants_hold = false;
+    part->sent = position;
+    part->committed = is_committed ? position : -1;
+    part->end = -1;
+    for (size_t i = 0; i < WEIR_KAFKA_EPOCHS; i++) {
+        part->leaders[i] = (weir_kafka_leader){ .from = 0, .epoch = -1 };
+    }
+    weir_track_begin(&part->track, part->epoch, position);
+    weir_lock_give(&src->lock);
+}
+
+void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
+{
+    WEIR_ASSERT(part->is_assigned);
+    weir_lock_take(&src->lock);
+    part->is_live = false;
+    weir_track_end(&part->track);
+    weir_lock_give(&src->lock);
+    part->is_assigned = false;
+    part->is_held = false;
+    if (part->queue != NULL) {
+        rd_kafka_queue_forward(part->queue, NULL);
+        rd_kafka_queue_destroy(part->queue);
+        part->queue = NULL;
+    }
+    for (size_t i = part->at_stash; i < part->at_stash + part->n_stash; i++) {
+        rd_kafka_message_destroy(part->stash[i]);
+    }
+    free(part->stash);
+    part->stash = NULL;
+    part->at_stash = 0;
+    part->n_stash = 0;
+    part->cap_stash = 0;
+}
+
+bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
+                           rd_kafka_message_t *msg, bool is_front)
+{
+    if (is_front && part->at_stash > 0) {
+        part->stash[--part->at_stash] = msg;
+        part->n_stash++;
+        src->has_stash = true;
+        return true;
+    }
+    if (part->at_stash + part->n_stash == part->cap_stash) {
+        const size_t cap = part->n_stash < 32 ? 64 : part->n_stash * 2;
+        rd_kafka_message_t **grown = malloc(cap * sizeof(*grown));
+
+        if (grown == NULL) {
+            return false;
+        }
+        if (part->n_stash > 0) {
+            memcpy(grown, &part->stash[part->at_stash], part->n_stash * sizeof(*grown));
+        }
+        free(part->stash);
+        part->stash = grown;
+        part->cap_stash = cap;
+        part->at_stash = 0;
+    }
+    rd_kafka_message_t **first = &part->stash[part->at_stash];
+
+    if (is_front) {
+        memmove(first + 1, first, part->n_stash * sizeof(*first));
+        *first = msg;
+    } else {
+        first[part->n_stash] = msg;
+    }
+    part->n_stash++;
+    src->has_stash = true;
+    return true;
+}
+
+void weir_kafka_part_trouble(weir_kafka_reader *src, weir_kafka_part *part,
+                             weir_trouble kind, const char *text)
+{
+    if (part->trouble == kind) {
+        return;
+    }
+    const weir_epoch e = weir_kafka_part_epoch(part);
+
+    part->trouble = kind;
+    src->host->trouble(src->host->arg, &e, kind, text);
+}
+
+void weir_kafka_parts_fini(weir_kafka_reader *src)
+{
+    for (size_t i = 0; i < src->n_parts; i++) {
+        weir_track_fini(&src->parts[i]->track);
+        free(src->parts[i]->stash);
+        free(src->parts[i]->where);
+        free(src->parts[i]);
+    }
+    for (size_t i = 0; i < src->n_topics; i++) {
+        free(src->topics[i]->parts);
+        free(src->topics[i]->name);
+        free(src->topics[i]);
+    }
+    free(src->parts);
+    free(src->topics);
+    src->parts = NULL;
+    src->topics = NULL;
+    src->n_parts = 0;
+    src->n_topics = 0;
+}

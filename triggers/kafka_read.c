@@ -1,0 +1,412 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kafka_read - messages of the client become events, and its errors become troubles.
+ *
+ * Messages are polled one by one: the batch calls of the library lose or misplace some when
+ * partitions come, go or seek, in nearly every version.
+ */
+#include "triggers/kafka_state.h"
+
+#include "worker/base/clock.h"
+#include "worker/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define READ_EVENT_COST 400 /* what the client keeps for a record beyond its bytes */
+#define READ_MISSING_US 3000000
+#define READ_LOW_EVENTS                                                                \
+    512 /* fewer in the client's queue: see to it that it is filled */
+
+/* A message that an event borrows. In the event's arena. */
+typedef struct read_lent {
+    rd_kafka_message_t *msg;
+    weir_kafka_client *client;
+} read_lent;
+
+static void read_lent_free(void *native)
+{
+    read_lent *lent = native;
+    weir_kafka_client *client = lent->client;
+
+    rd_kafka_message_destroy(lent->msg);
+    atomic_fetch_sub(&client->n_live, 1);
+}
+
+/* -------------------------------------------------------------- messages to events ---- */
+
+static bool read_headers(weir_event *ev, const rd_kafka_message_t *msg)
+{
+    rd_kafka_headers_t *headers;
+
+    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return true; /* none */
+    }
+    const size_t n = rd_kafka_header_cnt(headers);
+    weir_header *out = weir_arena_alloc(ev->arena, n * sizeof(*out));
+
+    if (out == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const void *value;
+        size_t len;
+
+        rd_kafka_header_get_all(headers, i, &out[i].name, &value, &len);
+        out[i].value = (weir_slice){ value, len };
+        ev->bytes += strlen(out[i].name) + len + sizeof(*out);
+    }
+    ev->headers = out;
+    ev->n_headers = n;
+    return true;
+}
+
+/* Makes the event of a message, which it then owns. False: out of memory, caller keeps msg. */
+static bool read_fill(weir_kafka_reader *src, weir_event *ev, weir_kafka_part *part,
+                      rd_kafka_message_t *msg)
+{
+    rd_kafka_timestamp_type_t type;
+    read_lent *lent = weir_arena_alloc(ev->arena, sizeof(*lent));
+
+    if (lent == NULL) {
+        return false;
+    }
+    ev->bytes = msg->len + msg->key_len + READ_EVENT_COST;
+    ev->data = (weir_slice){ msg->payload, msg->len };
+    ev->key = (weir_slice){ msg->key, msg->key_len };
+    if (!read_headers(ev, msg)) {
+        return false;
+    }
+    const int64_t time_ms = rd_kafka_message_timestamp(msg, &type);
+
+    ev->time_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : time_ms;
+    ev->where = weir_slice_of(part->where);
+    ev->topic = part->topic;
+    ev->partition = part->partition;
+    ev->receipt = (weir_receipt){ .part = part->index,
+                                  .epoch = part->epoch,
+                                  .pos = { .hi = (uint64_t)msg->offset } };
+    *lent = (read_lent){ .msg = msg, .client = src->client };
+    ev->native = lent;
+    ev->native_free = read_lent_free;
+    atomic_fetch_add(&src->client->n_live, 1);
+    if (msg->len + msg->key_len > src->setup->max_event) {
+        weir_ev_fault(ev, WEIR_FAULT_TOO_LARGE, "%zu bytes are over max_event, %zu",
+                      msg->len + msg->key_len, src->setup->max_event);
+    }
+    return true;
+}
+
+/* Keeps in mind under which leader records were written, for commits. Lock held. */
+static void read_leader_locked(weir_kafka_part *part, int64_t offset, int32_t epoch)
+{
+    weir_kafka_leader *last = &part->leaders[WEIR_KAFKA_EPOCHS - 1];
+
+    if (epoch == last->epoch) {
+        return;
+    }
+    memmove(part->leaders, part->leaders + 1, (WEIR_KAFKA_EPOCHS - 1) * sizeof(*last));
+    *last = (weir_kafka_leader){ .from = offset, .epoch = epoch };
+}
+
+static int32_t read_epoch_of(const weir_event *ev)
+{
+#if RD_KAFKA_VERSION >= 0x020100ff
+    return rd_kafka_message_leader_epoch(((const read_lent *)ev->native)->msg);
+#else
+    (void)ev;
+    return -1;
+#endif
+}
+
+/* Puts events [*n_tracked, n) on their trackers; there is room. */
+static void read_track(weir_kafka_reader *src, weir_event *const *evs,
+                       size_t *n_tracked, size_t n)
+{
+    if (*n_tracked == n) {
+        return;
+    }
+    weir_lock_take(&src->lock);
+    for (size_t i = *n_tracked; i < n; i++) {
+        weir_kafka_part *part = src->parts[evs[i]->receipt.part];
+        const int64_t offset = (int64_t)evs[i]->receipt.pos.hi;
+
+        weir_track_add(&part->track, offset, evs[i]->time_ms);
+        if (src->caps.has_epochs) {
+            read_leader_locked(part, offset, read_epoch_of(evs[i]));
+        }
+    }
+    weir_lock_give(&src->lock);
+    *n_tracked = n;
+}
+
+/* Room on a part's tracker for n more events. */
+static bool read_reserve(weir_kafka_reader *src, weir_kafka_part *part, size_t n)
+{
+    weir_lock_take(&src->lock);
+    const weir_status st = weir_track_reserve(&part->track, n);
+
+    weir_lock_give(&src->lock);
+    return st == WEIR_OK;
+}
+
+/* -------------------------------------------------------------------- errors in line ---- */
+
+static weir_kafka_part *read_part_of(weir_kafka_reader *src,
+                                     const rd_kafka_message_t *msg)
+{
+    if (msg->rkt == NULL || msg->partition < 0) {
+        return NULL;
+    }
+    weir_kafka_part *part =
+        weir_kafka_part_find(src, rd_kafka_topic_name(msg->rkt), msg->partition);
+
+    return part != NULL && part->is_assigned ? part : NULL;
+}
+
+/* The client has failed at one place again and again: it will not get past it. */
+static void read_bad(weir_kafka_reader *src, weir_kafka_part *part,
+                     const rd_kafka_message_t *msg)
+{
+    enum { TIMES = 3 };
+    char text[512];
+
+    if (part->bad_offset != msg->offset) {
+        part->bad_offset = msg->offset;
+        part->n_bad = 0;
+    }
+    part->n_bad++;
+    weir_log(WEIR_WARN, "kafka.read.failed",
+             "sub=%s topic=%s partition=%d offset=%lld text=%s", src->setup->sub_name,
+             part->topic, (int)part->partition, (long long)msg->offset,
+             rd_kafka_message_errstr(msg));
+    if (part->n_bad >= TIMES) {
+        snprintf(text, sizeof(text), "%s%lld cannot be read: %s", part->where,
+                 (long long)msg->offset, rd_kafka_message_errstr(msg));
+        weir_kafka_part_trouble(src, part, WEIR_TROUBLE_UNDECODABLE, text);
+    }
+}
+
+static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
+                            const rd_kafka_message_t *msg)
+{
+    switch (msg->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        if (part->n_stash == 0 && msg->offset >= part->position) {
+            weir_lock_take(&src->lock);
+            weir_track_pass(&part->track, msg->offset);
+            part->end = msg->offset > part->end ? msg->offset : part->end;
+            weir_lock_give(&src->lock);
+        }
+        break;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        part->is_out_of_range = true;
+        part->judge_us = 0;
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        weir_kafka_part_trouble(src, part, WEIR_TROUBLE_DENIED,
+                                rd_kafka_message_errstr(msg));
+        break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        weir_kafka_part_trouble(src, part, WEIR_TROUBLE_MISSING,
+                                rd_kafka_message_errstr(msg));
+        break;
+    default:
+        if (strcmp(rd_kafka_err2name(msg->err), "_LOG_TRUNCATION") == 0) {
+            part->is_out_of_range = true;
+            part->judge_us = 0;
+            break;
+        }
+        read_bad(src, part, msg);
+        break;
+    }
+}
+
+static void read_error(weir_kafka_reader *src, const rd_kafka_message_t *msg)
+{
+    weir_kafka_part *part = read_part_of(src, msg);
+
+    if (part != NULL) {
+        read_part_error(src, part, msg);
+        return;
+    }
+    switch (msg->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        weir_kafka_source_trouble(src, WEIR_TROUBLE_MISSING,
+                                  rd_kafka_message_errstr(msg));
+        src->next_subscribe_us = weir_clock_us() + READ_MISSING_US;
+        break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        weir_kafka_source_trouble(src, WEIR_TROUBLE_DENIED,
+                                  rd_kafka_message_errstr(msg));
+        src->next_subscribe_us = weir_clock_us() + READ_MISSING_US;
+        break;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        weir_kafka_source_trouble(src, WEIR_TROUBLE_FATAL,
+                                  rd_kafka_message_errstr(msg));
+        src->wants_new = true;
+        break;
+    default:
+        weir_log(WEIR_WARN, "kafka.consumer.error", "sub=%s code=%s text=%s",
+                 src->setup->sub_name, rd_kafka_err2name(msg->err),
+                 rd_kafka_message_errstr(msg));
+        break;
+    }
+}
+
+/* ----------------------------------------------------------------------------- reading ---- */
+
+/* What one read() is filling. */
+typedef struct read_take {
+    weir_event *const *evs;
+    size_t cap, n, n_tracked;
+    weir_kafka_part *part; /* of the last message; NULL: look it up */
+    /* its topic handle, alive as long as the last event borrows it */
+    const void *rkt;
+    int32_t partition;
+} read_take;
+
+/* Gives out one message. False: it could not be (memory), and is in the part's stash. */
+static bool read_give(weir_kafka_reader *src, read_take *take, weir_kafka_part *part,
+                      rd_kafka_message_t *msg)
+{
+    if (read_fill(src, take->evs[take->n], part, msg)) {
+        part->position = msg->offset + 1;
+        take->n++;
+        return true;
+    }
+    if (!weir_kafka_part_stash(src, part, msg, true)) {
+        /* Not even that: the message is read again with a new instance of the client. */
+        rd_kafka_message_destroy(msg);
+        src->wants_new = true;
+    }
+    return false;
+}
+
+/* What was read for parts that were held and are not any more comes first. */
+static void read_take_stash(weir_kafka_reader *src, read_take *take)
+{
+    bool has_stash = false;
+
+    for (size_t i = 0; i < src->n_parts; i++) {
+        weir_kafka_part *part = src->parts[i];
+
+        if (part->n_stash > 0 && !part->is_held && take->n < take->cap &&
+            read_reserve(src, part, take->cap)) {
+            while (part->n_stash > 0 && take->n < take->cap) {
+                rd_kafka_message_t *msg = part->stash[part->at_stash];
+
+                part->at_stash++;
+                part->n_stash--;
+                if (!read_give(src, take, part, msg)) {
+                    break;
+                }
+            }
+            if (part->n_stash == 0 && part->queue != NULL) {
+                part->at_stash = 0;
+                rd_kafka_queue_forward(part->queue, src->client->events);
+            }
+        }
+        has_stash = has_stash || part->n_stash > 0;
+    }
+    src->has_stash = has_stash;
+}
+
+/* One message from our queue. False: stop reading for now. */
+static bool read_take_one(weir_kafka_reader *src, read_take *take,
+                          rd_kafka_message_t *msg)
+{
+    if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        read_track(src, take->evs, &take->n_tracked, take->n);
+        read_error(src, msg);
+        rd_kafka_message_destroy(msg);
+        return true;
+    }
+    if (take->part == NULL || take->rkt != msg->rkt ||
+        take->partition != msg->partition) {
+        take->part = read_part_of(src, msg);
+        take->rkt = msg->rkt;
+        take->partition = msg->partition;
+        if (take->part != NULL && !read_reserve(src, take->part, take->cap)) {
+            take->part = NULL;
+            src->wants_new = true;
+        }
+    }
+    weir_kafka_part *part = take->part;
+
+    if (part == NULL || msg->offset < part->position || part->is_stopped) {
+        /* of an assignment that is over, or a double */
+        rd_kafka_message_destroy(msg);
+        take->part = NULL;
+        return true;
+    }
+    if (part->is_held || part->n_stash > 0) {
+        if (!weir_kafka_part_stash(src, part, msg, false)) {
+            rd_kafka_message_destroy(msg);
+            src->wants_new = true;
+        }
+        take->part = NULL;
+        return true;
+    }
+    if (part->trouble != WEIR_TROUBLE_NONE) {
+        part->n_bad = 0;
+        weir_kafka_part_trouble(src, part, WEIR_TROUBLE_NONE, "read again");
+    }
+    return read_give(src, take, part, msg);
+}
+
+size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
+                              size_t cap)
+{
+    read_take take = { .evs = evs, .cap = cap };
+
+    if (src->has_stash) {
+        read_take_stash(src, &take);
+    }
+    while (take.n < cap && !src->wants_new) {
+        rd_kafka_message_t *msg = rd_kafka_consume_queue(src->client->events, 0);
+
+        if (msg == NULL || !read_take_one(src, &take, msg)) {
+            break;
+        }
+    }
+    read_track(src, evs, &take.n_tracked, take.n);
+    if (take.n > 0) {
+        const size_t n_left = rd_kafka_queue_length(src->client->events);
+
+        atomic_fetch_add(&src->n_contacts, 1);
+        src->n_since_kick += take.n;
+        if (n_left < READ_LOW_EVENTS && src->n_since_kick >= READ_LOW_EVENTS) {
+            src->n_since_kick = 0;
+            weir_kafka_watch_kick(src);
+        }
+    }
+    return take.n;
+}
+
+/* Rebalances, errors, commit results and the client's log. */
+void weir_kafka_read_main(weir_kafka_reader *src)
+{
+    rd_kafka_message_t *msg;
+
+    while (!src->wants_new &&
+           (msg = rd_kafka_consumer_poll(src->client->rk, 0)) != NULL) {
+        weir_kafka_part *part = read_part_of(src, msg);
+
+        if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            read_error(src, msg);
+        } else if (part != NULL && msg->offset >= part->position &&
+                   weir_kafka_part_stash(src, part, msg, false)) {
+            continue; /* the stash has it */
+        }
+        rd_kafka_message_destroy(msg);
+    }
+}

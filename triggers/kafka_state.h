@@ -1,0 +1,225 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kafka_state - what the files of the Kafka source share; for them alone.
+ *
+ *     kafka_source.c   the contract: open, read, hold, ack, stat, close
+ *     kafka_read.c     messages to events, errors to troubles
+ *     kafka_place.c    positions that do not work any more
+ *     kafka_group.c    rebalances and commits
+ *     kafka_start.c    where an assigned partition starts
+ *     kafka_client.c   the life of one consumer instance
+ *     kafka_watch.c    a helper thread that may block: ends of partitions, waking the fetcher
+ *     kafka_part.c     the table of partitions
+ *
+ * A *part* is a topic and partition that this source has seen; it keeps its slot for good. A
+ * *client* is one consumer instance; after a fatal error there is a new one, and the old one
+ * lives until the last of its messages has been given back.
+ *
+ * Threads: "intake" fields belong to the thread that calls read(); the others are guarded by
+ * the source's lock. Parts are never freed before the source, so pointers to them stay good.
+ */
+#ifndef WEIR_TRIGGERS_KAFKA_STATE_H
+#define WEIR_TRIGGERS_KAFKA_STATE_H
+
+#include "triggers/kafka_conf.h"
+#include "triggers/offset_track.h"
+#include "triggers/source.h"
+#include "worker/base/lock.h"
+
+#define WEIR_KAFKA_SOURCE_TAG WEIR_TAG('k', 's', 'r', 'c')
+#define WEIR_KAFKA_EPOCHS 4
+
+/* From this offset on, records were written under this leader epoch. */
+typedef struct weir_kafka_leader {
+    int64_t from;
+    int32_t epoch;
+} weir_kafka_leader;
+
+typedef struct weir_kafka_part {
+    /* constant */
+    uint32_t index;
+    int32_t partition;
+    const char *topic;
+    char *where; /* "kafka:orders/3@" */
+
+    /* intake */
+    bool is_assigned;
+    bool is_held;    /* taken out of the forward, or with a stash to give first */
+    bool is_stopped; /* an alarm holds it; the client does not fetch */
+    /* the client's queue of this partition while assigned */
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t **stash; /* read for it while it was held, in order */
+    size_t at_stash, n_stash, cap_stash;
+    int64_t position; /* the next offset to give out; anything below is dropped */
+    weir_trouble trouble;
+    int64_t bad_offset; /* where the client failed, and how often in a row */
+    int n_bad;
+    bool is_out_of_range; /* the broker has refused the position; to be judged */
+    int64_t judge_us;     /* when next */
+
+    /* under the lock */
+    uint32_t epoch; /* of the present or the last assignment; 0: never assigned */
+    bool is_live;   /* is_assigned, for other threads */
+    bool wants_hold;
+    weir_track track;
+    int64_t sent;      /* the last position that a commit was sent for */
+    int64_t committed; /* as the broker confirmed; -1: none */
+    int64_t end;       /* the last known end; -1: unknown */
+    /* the newest last; epoch -1: unknown */
+    weir_kafka_leader leaders[WEIR_KAFKA_EPOCHS];
+} weir_kafka_part;
+
+typedef struct weir_kafka_client {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *main;   /* rebalances, errors, commit results, the log */
+    rd_kafka_queue_t *events; /* messages of all partitions that are not held */
+    atomic_size_t n_live;     /* messages that events still borrow */
+    /* among those that wait for their last message */
+    struct weir_kafka_client *next;
+} weir_kafka_client;
+
+typedef struct weir_kafka_topic {
+    char *name;
+    weir_kafka_part **parts; /* by partition; NULL: not seen */
+    int32_t n_parts;
+} weir_kafka_topic;
+
+typedef struct weir_kafka_reader {
+    uint32_t tag;
+    const weir_source_setup *setup;
+    const weir_kafka_queue *queue;
+    const weir_source_host *host;
+    weir_kafka_caps caps;
+    bool is_kip848;
+
+    /* intake */
+    weir_kafka_client *client; /* NULL: to be made */
+    weir_kafka_client *old;    /* waiting for their messages */
+    weir_kafka_topic **topics; /* sorted by name */
+    size_t n_topics;
+    int64_t next_client_us, backoff_us;
+    int64_t next_commit_us;
+    int64_t next_subscribe_us;
+    bool is_commit_out; /* an asynchronous commit has no answer yet */
+    bool wants_new;     /* this instance is finished */
+    bool is_refused;    /* no position where one is needed: nothing more is read */
+    bool is_closing;
+    bool has_stash;
+    size_t n_since_kick; /* events given out since the last wake of the fetcher */
+    weir_trouble trouble;
+    uint64_t contacts_seen; /* n_contacts when the trouble began */
+
+    weir_signal signal; /* something is in a queue, or wake() */
+    atomic_bool is_woken;
+    atomic_bool has_holds;    /* a wants_hold has changed */
+    atomic_bool is_low;       /* the client's queue is nearly empty */
+    atomic_ullong n_contacts; /* answers of brokers */
+
+    weir_lock lock;
+    weir_kafka_part **parts; /* grown under the lock */
+    size_t n_parts, cap_parts;
+    bool is_joined;
+    uint64_t n_commits, n_rebalances, n_redelivered;
+    size_t n_client, client_bytes;
+
+    struct weir_kafka_watch *watch;
+} weir_kafka_reader;
+
+/* ---------------------------------------------------------------------- kafka_part ---- */
+
+/* The part of a topic and partition, or NULL. Intake thread. */
+weir_kafka_part *weir_kafka_part_find(weir_kafka_reader *src, const char *topic,
+                                      int32_t partition);
+/* The same, made if it is new; NULL: out of memory. */
+weir_kafka_part *weir_kafka_part_get(weir_kafka_reader *src, const char *topic,
+                                     int32_t partition);
+weir_epoch weir_kafka_part_epoch(const weir_kafka_part *part);
+/* Begins an assignment at that position: a new epoch. */
+void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
+                           int64_t position, bool is_committed);
+/* Ends it: later acks are dropped, what was fetched is given back. */
+void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part);
+/* Puts a message behind (or in front of) the stash. False: out of memory, caller keeps it. */
+bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
+                           rd_kafka_message_t *msg, bool is_front);
+/* Tells the host of a trouble of the part, if it is news. */
+void weir_kafka_part_trouble(weir_kafka_reader *src, weir_kafka_part *part,
+                             weir_trouble kind, const char *text);
+/* Frees all parts and topics. */
+void weir_kafka_parts_fini(weir_kafka_reader *src);
+
+/* -------------------------------------------------------------------- kafka_client ---- */
+
+weir_status weir_kafka_client_new(weir_kafka_reader *src, weir_kafka_client **out,
+                                  weir_err *err);
+/* Subscribes, or subscribes again. */
+weir_status weir_kafka_client_subscribe(weir_kafka_reader *src, weir_err *err);
+/* Commits this list and waits for the answer. The code of the whole, and each entry's err. */
+rd_kafka_resp_err_t weir_kafka_client_commit(weir_kafka_client *client,
+                                             rd_kafka_topic_partition_list_t *list,
+                                             int64_t until_us);
+/* Leaves the group, serving rebalance callbacks. False: not by until_us. */
+bool weir_kafka_client_leave(weir_kafka_client *client, int64_t until_us);
+/* Destroys it; nothing of it may be lent any more. False: it hangs. */
+bool weir_kafka_client_free(weir_kafka_client **client, int64_t until_us);
+/* Frees those in src->old whose messages are all back. */
+void weir_kafka_client_reap(weir_kafka_reader *src);
+
+/* --------------------------------------------------------------------- kafka_group ---- */
+
+/* The rebalance callback's two halves, and the result of an asynchronous commit. */
+void weir_kafka_group_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                                rd_kafka_topic_partition_list_t *list, void *opaque);
+void weir_kafka_group_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                                rd_kafka_topic_partition_list_t *list, void *opaque);
+/* Sends a commit of what is done, if there is progress. Does not wait. */
+void weir_kafka_group_commit(weir_kafka_reader *src);
+/* The same, and waits for the answer. WEIR_OK, WEIR_ETIMEOUT, WEIR_EIO. */
+weir_status weir_kafka_group_flush(weir_kafka_reader *src, int64_t until_us);
+/* All that is assigned is lost (this instance is finished). */
+void weir_kafka_group_lose(weir_kafka_reader *src);
+/* Tells the host of a trouble of the whole source, if it is news. */
+void weir_kafka_source_trouble(weir_kafka_reader *src, weir_trouble kind,
+                               const char *text);
+
+/* --------------------------------------------------------------------- kafka_start ---- */
+
+/*
+ * Fills in where each partition of an assignment starts. Positions that the group does not
+ * have are resolved and committed first.
+ * Returns: WEIR_OK; WEIR_ECONFIG: the group needs positions and has none; else try again.
+ */
+weir_status weir_kafka_start_resolve(weir_kafka_reader *src,
+                                     rd_kafka_topic_partition_list_t *list,
+                                     int64_t until_us, weir_err *err);
+/* Asks for the earliest (-2), end (-1) or first offset at or after a time, for all of list. */
+weir_status weir_kafka_start_lookup(rd_kafka_t *rk,
+                                    rd_kafka_topic_partition_list_t *list, int64_t what,
+                                    int timeout_ms, weir_err *err);
+
+/* ---------------------------------------------------------------------- kafka_read ---- */
+
+/* Fills up to cap events from what the client has. Does not wait. */
+size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
+                              size_t cap);
+/* Serves the consumer's own queue: rebalances, errors, commit results, the client's log. */
+void weir_kafka_read_main(weir_kafka_reader *src);
+
+/* --------------------------------------------------------------------- kafka_place ---- */
+
+/* Judges a position that the broker has refused. Blocks for two seconds at most. */
+void weir_kafka_place_judge(weir_kafka_reader *src, weir_kafka_part *part);
+/* Goes on at `offset`; nothing below it will be given out any more. */
+void weir_kafka_place_go_on(weir_kafka_reader *src, weir_kafka_part *part,
+                            int64_t offset);
+
+/* --------------------------------------------------------------------- kafka_watch ---- */
+
+weir_status weir_kafka_watch_start(weir_kafka_reader *src, weir_err *err);
+/* Asks it to look at once: the client's queue is low. */
+void weir_kafka_watch_kick(weir_kafka_reader *src);
+/* Ends it; its calls are bounded by two seconds. */
+void weir_kafka_watch_stop(weir_kafka_reader *src);
+
+#endif

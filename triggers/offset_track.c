@@ -1,0 +1,162 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * offset_track - a ring of the offsets given out, finished ones falling off its head.
+ *
+ * Offsets rise along the ring, so one is found by a guess (its distance from the head, right
+ * when there are no gaps) and by bisection where the guess misses.
+ */
+#include "triggers/offset_track.h"
+
+#include "worker/base/check.h"
+
+#include <stdlib.h>
+
+#define TRACK_MIN_SLOTS 64
+#define TRACK_DONE INT64_MIN
+
+static weir_track_slot *track_at(const weir_track *track, size_t i)
+{
+    return &track->slots[(track->head + i) & (track->cap - 1)];
+}
+
+/* The slot of an offset, or NULL. */
+static weir_track_slot *track_find(const weir_track *track, int64_t offset)
+{
+    if (track->n == 0 || offset < track_at(track, 0)->offset || offset >= track->next) {
+        return NULL;
+    }
+    const uint64_t distance = (uint64_t)offset - (uint64_t)track_at(track, 0)->offset;
+    /* Gaps only ever put an offset nearer to the head than its distance says. */
+    size_t high = distance < track->n ? (size_t)distance : track->n - 1;
+
+    if (track_at(track, high)->offset == offset) {
+        return track_at(track, high);
+    }
+    size_t low = 0;
+
+    while (low <= high) {
+        const size_t mid = low + (high - low) / 2;
+        weir_track_slot *slot = track_at(track, mid);
+
+        if (slot->offset == offset) {
+            return slot;
+        }
+        if (slot->offset < offset) {
+            low = mid + 1;
+        } else if (mid == 0) {
+            return NULL;
+        } else {
+            high = mid - 1;
+        }
+    }
+    return NULL;
+}
+
+void weir_track_fini(weir_track *track)
+{
+    free(track->slots);
+    *track = (weir_track){ 0 };
+}
+
+void weir_track_begin(weir_track *track, uint32_t epoch, int64_t start)
+{
+    WEIR_ASSERT(!track->is_open);
+    WEIR_ASSERT(epoch > track->epoch);
+    track->head = 0;
+    track->n = 0;
+    track->n_open = 0;
+    track->next = start;
+    track->epoch = epoch;
+    track->is_open = true;
+}
+
+void weir_track_end(weir_track *track)
+{
+    track->is_open = false;
+    track->n = 0;
+    track->n_open = 0;
+}
+
+weir_status weir_track_reserve(weir_track *track, size_t n)
+{
+    const size_t need = track->n + n;
+    size_t cap = track->cap == 0 ? TRACK_MIN_SLOTS : track->cap;
+
+    if (need <= track->cap) {
+        return WEIR_OK;
+    }
+    while (cap < need) {
+        cap *= 2;
+    }
+    weir_track_slot *slots = malloc(cap * sizeof(*slots));
+
+    if (slots == NULL) {
+        return WEIR_ENOMEM;
+    }
+    for (size_t i = 0; i < track->n; i++) {
+        slots[i] = *track_at(track, i);
+    }
+    free(track->slots);
+    track->slots = slots;
+    track->cap = cap;
+    track->head = 0;
+    return WEIR_OK;
+}
+
+void weir_track_add(weir_track *track, int64_t offset, int64_t time_ms)
+{
+    WEIR_ASSERT(track->is_open);
+    WEIR_ASSERT(track->n < track->cap);
+    WEIR_ASSERT(offset >= track->next);
+    *track_at(track, track->n) = (weir_track_slot){
+        .offset = offset,
+        .time_ms = time_ms == TRACK_DONE ? -1 : time_ms,
+    };
+    track->n++;
+    track->n_open++;
+    track->next = offset + 1;
+}
+
+void weir_track_pass(weir_track *track, int64_t next)
+{
+    if (track->is_open && next > track->next) {
+        track->next = next;
+    }
+}
+
+bool weir_track_done(weir_track *track, uint32_t epoch, int64_t offset)
+{
+    if (!track->is_open || epoch != track->epoch) {
+        return false;
+    }
+    weir_track_slot *slot = track_find(track, offset);
+
+    if (slot == NULL || slot->time_ms == TRACK_DONE) {
+        return false;
+    }
+    slot->time_ms = TRACK_DONE;
+    track->n_open--;
+    while (track->n > 0 && track_at(track, 0)->time_ms == TRACK_DONE) {
+        track->head = (track->head + 1) & (track->cap - 1);
+        track->n--;
+    }
+    return true;
+}
+
+bool weir_track_is_open(const weir_track *track, int64_t offset)
+{
+    const weir_track_slot *slot = track->is_open ? track_find(track, offset) : NULL;
+
+    return slot != NULL && slot->time_ms != TRACK_DONE;
+}
+
+int64_t weir_track_watermark(const weir_track *track)
+{
+    return track->n == 0 ? track->next : track_at(track, 0)->offset;
+}
+
+int64_t weir_track_oldest_ms(const weir_track *track)
+{
+    return track->n == 0 ? -1 : track_at(track, 0)->time_ms;
+}
