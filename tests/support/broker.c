@@ -43,7 +43,13 @@ static weir_status broker_read(weir_broker *broker, char *rest, size_t len,
         return weir_fail(err, WEIR_EIO, "test server: %s", line);
     }
     if (rest != NULL) {
-        snprintf(rest, len, "%s", line[2] == ' ' ? line + 3 : "");
+        const char *text = line[2] == ' ' ? line + 3 : "";
+
+        if (strlen(text) >= len) {
+            return weir_fail(err, WEIR_EIO, "test server: too long an answer: %s",
+                             text);
+        }
+        memcpy(rest, text, strlen(text) + 1);
     }
     return WEIR_OK;
 }
