@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The weir authors
+# SPDX-License-Identifier: Apache-2.0
+"""The whole line on a real Kafka while nothing fails: three replicas, 200,000 events, 8 partitions,
+1,000 keys; none lost, none twice, order per key kept."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(sys.argv[1]) / "tests" / "support" / "line"))
+import driver  # noqa: E402
+
+broker = driver.kafka()
+line = driver.Line(broker, 200_000, 1_000)
+try:
+    line.load()
+    for name in ("r1", "r2", "r3"):
+        line.start(name)
+    line.check(idle_s=60)
+    line.end_all()
+    found = line.check(idle_s=1)
+    driver.expect(found["lost"] == 0, "every event has its result or its dead letter")
+    driver.expect(found["foreign"] == 0, "no result and no dead letter without its event")
+    driver.expect(found["twice"] == 0, "no event has two ends")
+    driver.expect(found["disorder"] == 0, "results of a key are in its order")
+    driver.expect(found["dead"] > 0, "some events died, as planned")
+finally:
+    line.kill_all()
+    broker.close()

@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: 2026 The weir authors
+# SPDX-License-Identifier: Apache-2.0
+"""Drives a whole-line test: brokers, replicas of `weir run`, the load and the checker.
+
+Used by tests/broker/test_long_*.py. Nothing here knows how weir works: it starts processes,
+ends some of them, and compares what weir-line-tool read with what was promised.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BUILD = Path(sys.argv[2] if len(sys.argv) > 2 else "build").resolve()
+TOOL = BUILD / "tests" / "weir-line-tool"
+SERVER = BUILD / "tests" / "weir-test-server"
+WEIR = BUILD / "worker" / "weir" if (BUILD / "worker" / "weir").exists() else BUILD / "weir"
+FUNCTION = BUILD / "tests" / "line_fn.so"
+SEED = int(os.environ.get("LINE_SEED", "20261121"))
+RUN = f"{os.getpid()}-{int(time.time())}"
+
+
+def fail(text):
+    print(f"FAILED (seed {SEED}): {text}", flush=True)
+    sys.exit(1)
+
+
+def expect(is_true, text):
+    print(("ok: " if is_true else "not ok: ") + text, flush=True)
+    if not is_true:
+        fail(text)
+
+
+class Broker:
+    """A server kept by weir-test-server; for Kafka the shared one of this ctest run, if any."""
+
+    def __init__(self, kind, *words, shared=None):
+        self.kind = kind
+        self.process = None
+        if shared is not None and shared.exists():
+            self.address = shared.read_text().splitlines()[0].strip()
+            return
+        self.process = subprocess.Popen([SERVER, kind, *words], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline().strip()
+        if not line.startswith("ok "):
+            fail(f"cannot start {kind}: {line}")
+        self.address = line[3:]
+
+    def topic(self, name, partitions):
+        if self.kind == "kafka":
+            subprocess.run([SERVER, "ask", self.address, f"topic {name} {partitions}"], check=True,
+                           stdout=subprocess.DEVNULL)
+
+    def close(self):
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait(60)
+
+
+def kafka():
+    return Broker("kafka", "4.3.1", shared=BUILD / "tests" / "shared" / "kafka-4.3.1")
+
+
+def redis():
+    return Broker("redis", "memory")
+
+
+class Line:
+    """One subscription with its topics, its replicas and what is known of them."""
+
+    def __init__(self, broker, n_events, n_keys, work_us=0):
+        self.broker = broker
+        self.n_events = n_events
+        self.n_keys = n_keys
+        self.source, self.to, self.dead = (f"line-{RUN}.{what}" for what in ("in", "out", "dead"))
+        for topic in (self.source, self.to, self.dead):
+            broker.topic(topic, 8)
+        self.replicas = {}
+        self.work_us = work_us
+        self.dir = Path(f"line-{RUN}")
+        self.dir.mkdir(parents=True, exist_ok=True)
+
+    def config(self, name):
+        kind = self.broker.kind
+        queue = (f'{{ type: kafka, brokers: "{self.broker.address}" }}' if kind == "kafka"
+                 else f'{{ type: redis, url: "redis://{self.broker.address}/0" }}')
+        order = "key" if kind == "kafka" else "none"
+        extra = "" if kind == "kafka" else "    claim_after: 3s\n"
+        text = f"""worker:
+  name: line
+  instance: {name}
+  state_dir: {self.dir.resolve()}/state-{name}
+  drain_timeout: 20s
+  max_events: 4000
+  admin: "127.0.0.1:0"
+queues:
+  q: {queue}
+functions:
+  line: {{ library: "{FUNCTION}" }}
+subscriptions:
+  - function: line
+    name: line-{RUN}
+    from: "q:{self.source}"
+    start: earliest
+    format: json
+    order: {order}
+    to: "q:{self.to}"
+    dead: "q:{self.dead}"
+    concurrency: 16
+    commit: 200ms
+    retry: {{ attempts: 8, backoff: exponential, first: 20ms, max: 1s }}
+{extra}"""
+        path = self.dir / f"{name}.yaml"
+        path.write_text(text)
+        return path
+
+    def start(self, name):
+        log = open(self.dir / f"{name}.log", "ab")
+        env = dict(os.environ, LINE_WORK_US=str(self.work_us))
+        self.replicas[name] = subprocess.Popen([WEIR, "run", "-c", self.config(name)], stderr=log,
+                                               stdout=log, env=env)
+
+    def pid(self, name):
+        return str(self.replicas[name].pid)
+
+    def end(self, name, how, wants=0):
+        process = self.replicas.pop(name)
+        process.send_signal(how)
+        try:
+            code = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            fail(f"{name} did not end within a minute of signal {how}")
+        if how == signal.SIGTERM:
+            expect(code == wants, f"{name} ended with {code} on SIGTERM (log {self.dir}/{name}.log)")
+
+    def end_all(self):
+        for name in list(self.replicas):
+            self.end(name, signal.SIGTERM)
+
+    def kill_all(self):
+        for process in self.replicas.values():
+            process.kill()
+            process.wait()
+
+    def tool(self, verb, *words):
+        out = subprocess.run([TOOL, verb, self.broker.kind, self.broker.address, *map(str, words)],
+                             check=True, stdout=subprocess.PIPE, text=True)
+        return out.stdout.strip()
+
+    def load(self, is_waited_for=True):
+        words = [TOOL, "load", self.broker.kind, self.broker.address, self.source,
+                 str(self.n_events), str(self.n_keys), str(SEED)]
+        if is_waited_for:
+            subprocess.run(words, check=True)
+            return None
+        return subprocess.Popen(words)
+
+    def count(self):
+        return int(self.tool("count", self.to))
+
+    def check(self, idle_s):
+        found = json.loads(self.tool("check", self.to, self.dead, self.n_events, self.n_keys, SEED,
+                                     idle_s))
+        print(json.dumps(found), flush=True)
+        return found
+
+    def until_count(self, share, limit_s=240):
+        """Waits until that share of the events has a result; returns the best rate seen."""
+        want = share * self.n_events
+        best = 0.0
+        begun = before = time.monotonic()
+        have = self.count()
+        while have < want:
+            if time.monotonic() - begun > limit_s:
+                fail(f"only {have} of {int(want)} results after {limit_s} s")
+            alive = [n for n, p in self.replicas.items() if p.poll() is not None]
+            if alive:
+                fail(f"{alive} ended by itself; see {self.dir}")
+            time.sleep(0.05)
+            now, has = time.monotonic(), self.count()
+            best = max(best, (has - have) / (now - before))
+            before, have = now, has
+        return best

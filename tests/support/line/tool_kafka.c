@@ -1,0 +1,205 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tool_kafka - Kafka for weir-line-tool. */
+#include "tool.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t n_failed;
+
+static void kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char text[512];
+
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) != RD_KAFKA_CONF_OK) {
+        tool_die(name, text);
+    }
+}
+
+static rd_kafka_t *kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf)
+{
+    char text[512];
+    rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof(text));
+
+    if (rk == NULL) {
+        tool_die("client", text);
+    }
+    return rk;
+}
+
+static void kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
+{
+    (void)rk;
+    (void)arg;
+    n_failed += m->err != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void kafka_load(const char *address, const char *topic, const plan *p)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_t *rk;
+    char key[32];
+    char data[128];
+
+    kafka_set(conf, "bootstrap.servers", address);
+    kafka_set(conf, "enable.idempotence", "true");
+    kafka_set(conf, "linger.ms", "5");
+    rd_kafka_conf_set_dr_msg_cb(conf, kafka_delivered);
+    rk = kafka_new(RD_KAFKA_PRODUCER, conf);
+    for (size_t i = 0; i < p->n_events; i++) {
+        const size_t key_len = plan_key(&p->events[i], key, sizeof(key));
+        const size_t len = plan_payload(&p->events[i], data, sizeof(data));
+        rd_kafka_resp_err_t err;
+
+        while ((err = rd_kafka_producev(
+                    rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key, key_len),
+                    RD_KAFKA_V_VALUE(data, len),
+                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
+               RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            rd_kafka_poll(rk, 10);
+        }
+        if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            tool_die("produce", rd_kafka_err2str(err));
+        }
+        if (i % 1000 == 0) {
+            rd_kafka_poll(rk, 0);
+        }
+    }
+    if (rd_kafka_flush(rk, 120000) != RD_KAFKA_RESP_ERR_NO_ERROR || n_failed > 0) {
+        tool_die("load", "not every event was confirmed");
+    }
+    rd_kafka_destroy(rk);
+}
+
+static void kafka_header(const rd_kafka_message_t *m, const char *name, char *out,
+                         size_t cap)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t len;
+
+    out[0] = '\0';
+    if (rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(headers, name, &value, &len) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+        snprintf(out, cap, "%.*s", (int)len, (const char *)value);
+    }
+}
+
+static size_t kafka_partitions(rd_kafka_t *rk, const char *topic)
+{
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+    const struct rd_kafka_metadata *md;
+    size_t n;
+
+    if (rd_kafka_metadata(rk, 0, rkt, &md, 20000) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        md->topic_cnt != 1) {
+        tool_die(topic, "no metadata");
+    }
+    n = (size_t)md->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(md);
+    rd_kafka_topic_destroy(rkt);
+    return n;
+}
+
+static uint64_t kafka_ends(rd_kafka_t *rk, const char *topic)
+{
+    const size_t n = kafka_partitions(rk, topic);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t lo, hi;
+
+        if (rd_kafka_query_watermark_offsets(rk, topic, (int32_t)i, &lo, &hi, 20000) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+            tool_die(topic, "no watermarks");
+        }
+        if (lo != 0) {
+            tool_die(topic, "retention has eaten its begin");
+        }
+        sum += (uint64_t)hi;
+    }
+    return sum;
+}
+
+static rd_kafka_t *kafka_reader(const char *address)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+    kafka_set(conf, "bootstrap.servers", address);
+    kafka_set(conf, "group.id", "weir-line-tool");
+    kafka_set(conf, "enable.auto.commit", "false");
+    kafka_set(conf, "enable.partition.eof", "false");
+    kafka_set(conf, "isolation.level", "read_committed");
+    return kafka_new(RD_KAFKA_CONSUMER, conf);
+}
+
+static void kafka_one(const rd_kafka_message_t *m, const char *dead, tally *t)
+{
+    char text[64];
+    const char *key = m->key == NULL ? "" : m->key;
+    const char *data = m->payload == NULL ? "" : m->payload;
+
+    if (strcmp(rd_kafka_topic_name(m->rkt), dead) == 0) {
+        kafka_header(m, "weir.reason", text, sizeof(text));
+        tally_dead(t, key, m->key_len, data, m->len, text);
+    } else {
+        kafka_header(m, "by", text, sizeof(text));
+        tally_result(t, key, m->key_len, data, m->len, text);
+    }
+}
+
+static void kafka_check(const char *address, const char *to, const char *dead, tally *t,
+                        double idle_s)
+{
+    rd_kafka_t *rk = kafka_reader(address);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    const char *const topics[] = { to, dead };
+    uint64_t n_read = 0;
+    double fresh = tool_now();
+
+    for (size_t k = 0; k < 2; k++) {
+        const size_t n = kafka_partitions(rk, topics[k]);
+
+        for (size_t i = 0; i < n; i++) {
+            rd_kafka_topic_partition_list_add(list, topics[k], (int32_t)i)->offset =
+                RD_KAFKA_OFFSET_BEGINNING;
+        }
+    }
+    rd_kafka_poll_set_consumer(rk);
+    rd_kafka_assign(rk, list);
+    for (;;) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 200);
+
+        if (m != NULL && m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            kafka_one(m, dead, t);
+            n_read++;
+            fresh = tool_now();
+        }
+        if (m != NULL) {
+            rd_kafka_message_destroy(m);
+            continue;
+        }
+        if (n_read >= kafka_ends(rk, to) + kafka_ends(rk, dead) &&
+            (t->n_distinct == t->p->n_events || tool_now() - fresh >= idle_s)) {
+            break;
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_consumer_close(rk);
+    rd_kafka_destroy(rk);
+}
+
+static uint64_t kafka_count(const char *address, const char *topic)
+{
+    rd_kafka_t *rk = kafka_reader(address);
+    const uint64_t n = kafka_ends(rk, topic);
+
+    rd_kafka_destroy(rk);
+    return n;
+}
+
+const tool_queue tool_kafka = { kafka_load, kafka_check, kafka_count };
