@@ -38,7 +38,7 @@ struct weir_part {
     size_t n_jobs;
     uint32_t epoch;      /* the present one, or the last */
     uint32_t fenced;     /* verdicts of epochs up to this one are dropped */
-    uint32_t n_stuck;    /* jobs whose dead letter fits nowhere */
+    atomic_uint n_stuck; /* jobs whose dead letter fits nowhere */
     atomic_uint retired; /* jobs of epochs up to this one do not begin any more */
     void *driver;        /* the engine's */
 };

@@ -272,6 +272,17 @@ void weir_flow_stat_get(weir_flow *f, weir_flow_stat *out)
         .is_unavailable = f->is_open,
         .oldest_us = WEIR_NEVER,
     };
+    for (weir_list *node = f->parts.next; node != &f->parts; node = node->next) {
+        const weir_part *part = WEIR_CONTAINER_OF(node, weir_part, flow_node);
+
+        if (!weir_list_is_empty(&part->jobs)) {
+            const weir_job *first =
+                WEIR_CONTAINER_OF(part->jobs.next, weir_job, part_node);
+
+            out->oldest_us =
+                first->read_us < out->oldest_us ? first->read_us : out->oldest_us;
+        }
+    }
     weir_lock_give(&f->lock);
 }
 

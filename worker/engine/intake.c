@@ -108,7 +108,11 @@ bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job)
 {
     job->charged = job->ev.bytes + sizeof(*job);
     job->bucket = weir_budget_take(&in->line->share, &part->bucket, job->charged);
-    return job->bucket != WEIR_BUCKET_NONE;
+    if (job->bucket == WEIR_BUCKET_NONE) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&in->line->n_charged, job->charged, memory_order_relaxed);
+    return true;
 }
 
 /* -- the loop -------------------------------------------------------------------------------- */
@@ -278,11 +282,15 @@ static void intake_measure(weir_intake *in)
     in->n_rebalances = stat.n_rebalances;
     in->n_trimmed = stat.n_trimmed;
     in->n_redelivered = stat.n_redelivered;
+    atomic_store(&in->line->lag_us, -1);
     for (size_t i = 0; i < n && i < 64; i++) {
         weir_line_part *part = weir_intake_part(in, parts[i].part);
 
         if (part != NULL && part->is_assigned && parts[i].lag >= 0) {
             weir_metric_set(part->lag, (double)parts[i].lag);
+        }
+        if (parts[i].lag_us > atomic_load(&in->line->lag_us)) {
+            atomic_store(&in->line->lag_us, parts[i].lag_us);
         }
     }
 }

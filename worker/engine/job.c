@@ -39,7 +39,7 @@ bool weir_job_may(weir_job_state from, weir_job_state to)
 void weir_job_move(weir_job *job, weir_job_state to)
 {
     WEIR_ASSERT(weir_job_may(weir_job_get(job), to));
-    atomic_store_explicit(&job->state, (unsigned char)to, memory_order_relaxed);
+    atomic_store_explicit(&job->state, (unsigned char)to, memory_order_release);
 }
 
 const char *weir_job_state_text(weir_job_state state)

@@ -106,8 +106,8 @@ struct weir_job {
     bool is_stamped;      /* outputs have their headers */
     bool has_hold;        /* the sender's one of n_unanswered */
 
-    uint32_t n_attempts; /* begun and counted */
-    uint32_t n_agains;   /* failed sends in a row */
+    atomic_uint n_attempts; /* begun and counted */
+    uint32_t n_agains;      /* failed sends in a row */
     /* outputs with the sink, and one held by whoever sends */
     atomic_uint n_unanswered;
     atomic_uint answers; /* bits 1 << weir_sent */
@@ -130,7 +130,7 @@ bool weir_job_may(weir_job_state from, weir_job_state to);
 
 static inline weir_job_state weir_job_get(const weir_job *job)
 {
-    return (weir_job_state)atomic_load_explicit(&job->state, memory_order_relaxed);
+    return (weir_job_state)atomic_load_explicit(&job->state, memory_order_acquire);
 }
 
 /* "queued" ... for people. */

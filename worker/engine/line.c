@@ -225,6 +225,7 @@ static void line_release(weir_line *line, weir_job *job)
     }
     if (job->bucket != WEIR_BUCKET_NONE) {
         weir_budget_give(&line->share, &part->bucket, job->bucket, job->charged);
+        atomic_fetch_sub_explicit(&line->n_charged, job->charged, memory_order_relaxed);
     }
     weir_line_job_free(part->intake, job);
 }

@@ -41,10 +41,11 @@ typedef struct weir_line_part {
     weir_bucket bucket; /* the budget's lock */
     /* The rest is the intake thread's. */
     weir_chain stash; /* read, and waiting for room */
-    bool is_assigned, is_held;
-    atomic_int trouble;    /* weir_trouble */
-    atomic_int skip_state; /* weir_line_skip: what `weir skip` asked for */
-    weir_pos skip_pos;     /* written before SKIP_ASKED */
+    bool is_held;
+    atomic_bool is_assigned; /* written by the intake thread */
+    atomic_int trouble;      /* weir_trouble */
+    atomic_int skip_state;   /* weir_line_skip: what `weir skip` asked for */
+    weir_pos skip_pos;       /* written before SKIP_ASKED */
     weir_metric *lag, *stopped;
 } weir_line_part;
 
@@ -94,6 +95,8 @@ struct weir_line {
     atomic_bool is_paused;
     bool has_stuck_alarm;
     atomic_size_t n_running; /* events in functions */
+    atomic_size_t n_charged; /* bytes of its events in the budget */
+    atomic_llong lag_us;     /* age of the oldest uncommitted event that is known; -1 */
 
     weir_lock inbox_lock;
     weir_chain inbox; /* jobs whose pending call has completed */
@@ -103,7 +106,7 @@ struct weir_line {
         *send_failures;
     weir_metric *reasons[WEIR_REASON_COUNT];
     weir_metric *handler_seconds, *event_seconds;
-    int64_t paused_since_us; /* the watch's */
+    atomic_llong paused_since_us; /* as far as it has been counted; 0: not paused */
 };
 
 /* A destination that outputs go to. */

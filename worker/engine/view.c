@@ -109,6 +109,24 @@ static double view_replicas_wanted(const weir_line *line, const weir_flow_stat *
     return wanted < 1 ? 1 : wanted;
 }
 
+/* Whole seconds in which the line was paused; the rest of a second waits for the next call. */
+static void view_measure_pause(weir_line *line, int64_t now)
+{
+    weir_metric *paused = weir_metric_get1(WEIR_M_PAUSED_SECONDS, line->sub->name);
+
+    if (!atomic_load(&line->is_paused)) {
+        atomic_store(&line->paused_since_us, 0);
+        return;
+    }
+    if (atomic_load(&line->paused_since_us) == 0) {
+        atomic_store(&line->paused_since_us, now);
+    }
+    while (now - atomic_load(&line->paused_since_us) >= 1000000) {
+        weir_metric_add(paused, 1);
+        atomic_fetch_add(&line->paused_since_us, 1000000);
+    }
+}
+
 static void view_measure_line(weir_line *line, int64_t now)
 {
     const char *name = line->sub->name;
@@ -120,7 +138,14 @@ static void view_measure_line(weir_line *line, int64_t now)
         oldest_s = (double)(now - stat.oldest_us) / 1e6;
     }
     weir_metric_set(weir_metric_get1(WEIR_M_IN_FLIGHT, name), (double)stat.n_slots);
+    weir_metric_set(weir_metric_get1(WEIR_M_IN_FLIGHT_BYTES, name),
+                    (double)atomic_load(&line->n_charged));
     weir_metric_set(weir_metric_get1(WEIR_M_UNFINISHED, name), (double)stat.n_jobs);
+    if (atomic_load(&line->lag_us) >= 0) {
+        weir_metric_set(weir_metric_get1(WEIR_M_LAG_SECONDS, name),
+                        (double)atomic_load(&line->lag_us) / 1e6);
+    }
+    view_measure_pause(line, now);
     weir_metric_set(weir_metric_get1(WEIR_M_OLDEST_UNFINISHED, name), oldest_s);
     weir_metric_set(weir_metric_get1(WEIR_M_REPLICAS_WANTED, name),
                     view_replicas_wanted(line, &stat));

@@ -38,7 +38,10 @@ struct weir_watch {
 
 static void watch_wake_by(weir_watch *w, int64_t due_us)
 {
-    if (due_us < atomic_load_explicit(&w->wakes_us, memory_order_relaxed)) {
+    const int64_t wakes_us = atomic_load(&w->wakes_us);
+
+    /* 0: the timer is awake and may have looked already; raising makes it look again. */
+    if (wakes_us == 0 || due_us < wakes_us) {
         weir_signal_raise(&w->timer_signal, 1);
     }
 }

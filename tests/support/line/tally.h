@@ -25,7 +25,8 @@ typedef struct tally {
     size_t n_makers;
     size_t n_results, n_dead, n_distinct, n_twice;
     size_t n_disorder; /* first results that came behind a later one of their key */
-    size_t n_foreign;  /* what no event of the plan explains, or with the wrong end */
+    /* what no event of the plan explains, or with the wrong end */
+    size_t n_foreign;
     char foreign[256]; /* the first of these */
 } tally;
 
