@@ -1,0 +1,91 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kafka_producer - one producer of the Kafka sink, with the thread that hears its answers.
+ *
+ * The sink has two of them. The broker refuses a whole batch for one record that is too
+ * large, so that only a record that was alone in its batch can be blamed. The *batched*
+ * producer fills batches up to WEIR_KAFKA_BATCH bytes and serves topics that take that much; a
+ * record larger than that is alone in its batch. The *alone* one, made when it is first
+ * needed, puts every record into a batch of its own and serves the others.
+ *
+ * After a fatal error of the client everything that is out is answered WEIR_SENT_AGAIN, and
+ * the thread makes a new instance.
+ *
+ * Threads: send from any, with the sink's lock held; the rest as stated.
+ */
+#ifndef WEIR_TRIGGERS_KAFKA_PRODUCER_H
+#define WEIR_TRIGGERS_KAFKA_PRODUCER_H
+
+#include "triggers/kafka_conf.h"
+#include "triggers/sink.h"
+#include "worker/base/lock.h"
+
+#define WEIR_KAFKA_BATCH                                                               \
+    1000000 /* bytes of a batch; the default limit of topics is 1,048,588 */
+
+enum { WEIR_KAFKA_BATCHED = 0, WEIR_KAFKA_ALONE, WEIR_KAFKA_PRODUCERS };
+
+typedef struct weir_kafka_target weir_kafka_target;
+typedef struct weir_kafka_producer weir_kafka_producer;
+typedef struct weir_kafka_sender weir_kafka_sender;
+
+/* A topic that is written to. */
+struct weir_kafka_target {
+    char *name;
+    weir_kafka_sender *sink;
+    weir_kafka_target *next;
+    atomic_size_t n_out; /* accepted and not answered */
+
+    /* under the sink's lock */
+    rd_kafka_topic_t *topics[WEIR_KAFKA_PRODUCERS];
+    int use, want;        /* which producer; changes only while nothing is out */
+    bool is_learning;     /* its settings are being asked for: one record at a time */
+    bool is_compacted;    /* a record without key is refused */
+    bool is_missing;      /* the last answer was that it does not exist */
+    int64_t next_look_us; /* when to look for it again */
+};
+
+struct weir_kafka_producer {
+    weir_kafka_sender *sink;
+    int kind;
+    rd_kafka_t *rk; /* NULL: not made, or being made anew; under the sink's lock */
+    rd_kafka_queue_t *asked; /* answers about topics' settings */
+    int n_users; /* calls outside the lock that use rk; under the sink's lock */
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool is_ending, has_ended;
+    atomic_bool is_fatal;
+
+    /* its thread: answers not yet handed on */
+    weir_sent_result *results;
+    size_t n_results;
+};
+
+struct weir_kafka_sender { /* the sink's self */
+    uint32_t tag;
+    const weir_kafka_queue *queue;
+    weir_sink_setup setup;
+    char client_id[256];
+    int64_t close_us;       /* when close has to be over */
+    bool is_starting_alone; /* under the lock */
+    atomic_size_t n_out;
+    weir_signal signal; /* raised when answers were handed on */
+    weir_lock lock;
+    weir_kafka_target *targets;
+    weir_kafka_producer producers[WEIR_KAFKA_PRODUCERS];
+};
+
+/* Makes the instance and starts the thread. Lock not held. */
+weir_status weir_kafka_producer_start(weir_kafka_sender *sink, int kind, weir_err *err);
+/* Gives one output to the client. NO_ERROR: it will be answered; else it was not taken. */
+rd_kafka_resp_err_t weir_kafka_producer_send_locked(weir_kafka_target *target,
+                                                    weir_out *out);
+/* Asks for the settings of a topic; until the answer it gets one record at a time. */
+void weir_kafka_producer_learn_locked(weir_kafka_target *target);
+/* What an error of the client means for an output that was alone in its batch, or not. */
+weir_sent weir_kafka_producer_class(rd_kafka_resp_err_t code, bool is_alone);
+/* Answers what is left with AGAIN, ends the thread, destroys. False: something hangs. */
+bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us);
+
+#endif
