@@ -188,6 +188,13 @@ void weir_flow_admit(weir_flow *f, weir_chain *jobs, int64_t now, weir_flow_news
     weir_lock_give(&f->lock);
 }
 
+/* True if nothing of its lane must be sent before it: a repeated send waits until the earlier
+ * ones are confirmed, a first one only until none of them is to be repeated. */
+static bool flow_may_send_locked(const weir_job *job)
+{
+    return weir_lane_is_first(job) || (!job->is_again && job->lane->n_again == 0);
+}
+
 /* Moves what is due from the heap to the lists it belongs to. */
 static void flow_due_locked(weir_flow *f, int64_t now)
 {
@@ -201,7 +208,7 @@ static void flow_due_locked(weir_flow *f, int64_t now)
             weir_job_move(job, WEIR_JOB_QUEUED);
             f->n_waiting--;
             weir_flow_ready_locked(f, job, true, now);
-        } else if (weir_lane_is_first(job)) {
+        } else if (flow_may_send_locked(job)) {
             weir_list_push_back(&f->resend, &job->ready_node);
             f->n_resend++;
         } /* else it follows when the earlier ones of its lane are done */
@@ -428,7 +435,7 @@ void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t
         weir_job *first = WEIR_CONTAINER_OF(lane->jobs.next, weir_job, lane_node);
 
         if (weir_job_get(first) == WEIR_JOB_SETTLING && !first->is_lent &&
-            first->is_again && first->due.at == 0 &&
+            !first->is_answered && !first->is_stuck && first->due.at == 0 &&
             weir_list_is_empty(&first->ready_node)) {
             weir_list_push_back(&f->resend, &first->ready_node);
             f->n_resend++;
