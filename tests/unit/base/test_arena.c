@@ -1,0 +1,126 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory that is given back all at once.
+ */
+#include "worker/base/arena.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* cmocka wants these before it */
+#include <cmocka.h>
+
+static void pieces_are_aligned_and_do_not_overlap(void **state)
+{
+    weir_arena arena;
+    unsigned char *pieces[300];
+
+    (void)state;
+    weir_arena_init(&arena, 256);
+    for (size_t i = 0; i < 300; i++) {
+        pieces[i] = weir_arena_alloc(&arena, i);
+        assert_non_null(pieces[i]);
+        assert_int_equal((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
+        memset(pieces[i], (int)(i & 0xFF), i);
+    }
+    for (size_t i = 0; i < 300; i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_int_equal(pieces[i][k], i & 0xFF);
+        }
+    }
+    weir_arena_fini(&arena);
+}
+
+static void a_reset_keeps_a_chunk_and_gives_the_same_memory_again(void **state)
+{
+    weir_arena arena;
+
+    (void)state;
+    weir_arena_init(&arena, 0);
+
+    void *first = weir_arena_alloc(&arena, 100);
+
+    assert_non_null(weir_arena_alloc(&arena, 100000));
+    weir_arena_reset(&arena);
+    assert_int_equal(arena.n_bytes, 0);
+    assert_non_null(arena.chunks);
+    assert_ptr_equal(weir_arena_alloc(&arena, 100), first);
+    weir_arena_fini(&arena);
+}
+
+static void a_reset_does_not_keep_what_was_made_for_a_large_piece(void **state)
+{
+    weir_arena arena;
+
+    (void)state;
+    weir_arena_init(&arena, 1024);
+    assert_non_null(weir_arena_alloc(&arena, 1 << 20));
+    weir_arena_reset(&arena);
+    assert_null(arena.chunks);
+    weir_arena_fini(&arena);
+}
+
+static void a_large_piece_leaves_the_room_of_the_chunk(void **state)
+{
+    weir_arena arena;
+
+    (void)state;
+    weir_arena_init(&arena, 1024);
+
+    char *before = weir_arena_alloc(&arena, 16);
+
+    assert_non_null(weir_arena_alloc(&arena, 4096));
+    assert_ptr_equal((char *)weir_arena_alloc(&arena, 16), before + 16);
+    weir_arena_fini(&arena);
+}
+
+static void sizes_that_cannot_be_are_refused(void **state)
+{
+    weir_arena arena;
+
+    (void)state;
+    weir_arena_init(&arena, 0);
+    assert_null(weir_arena_alloc(&arena, SIZE_MAX));
+    assert_null(weir_arena_alloc(&arena, SIZE_MAX - 8));
+    weir_arena_fini(&arena);
+}
+
+static void copies_end_with_a_nul_and_absent_stays_absent(void **state)
+{
+    weir_arena arena;
+    weir_slice out = WEIR_SLICE_LIT("old");
+    const char from[] = { 'a', 'b', 'X' };
+
+    (void)state;
+    weir_arena_init(&arena, 0);
+    assert_true(weir_arena_copy(&arena, (weir_slice){ from, 2 }, &out));
+    assert_string_equal(out.data, "ab");
+    assert_true(weir_arena_copy(&arena, WEIR_SLICE_LIT(""), &out));
+    assert_non_null(out.data);
+    assert_true(weir_arena_copy(&arena, WEIR_SLICE_NONE, &out));
+    assert_null(out.data);
+    assert_null(weir_arena_strdup(&arena, NULL));
+    assert_string_equal(weir_arena_printf(&arena, "%s-%0300d", "x", 1) + 300, "01");
+
+    const unsigned char *zeros = weir_arena_zalloc(&arena, 64);
+
+    for (size_t i = 0; i < 64; i++) {
+        assert_int_equal(zeros[i], 0);
+    }
+    weir_arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_are_aligned_and_do_not_overlap),
+        cmocka_unit_test(a_reset_keeps_a_chunk_and_gives_the_same_memory_again),
+        cmocka_unit_test(a_reset_does_not_keep_what_was_made_for_a_large_piece),
+        cmocka_unit_test(a_large_piece_leaves_the_room_of_the_chunk),
+        cmocka_unit_test(sizes_that_cannot_be_are_refused),
+        cmocka_unit_test(copies_end_with_a_nul_and_absent_stays_absent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
