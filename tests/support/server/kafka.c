@@ -32,6 +32,9 @@ static const char kafka_properties[] =
     "transaction.state.log.min.isr=1\n"
     "transaction.state.log.num.partitions=1\n"
     "group.initial.rebalance.delay.ms=0\n"
+    /* A broker that was killed is let in again when its last session is over. */
+    "broker.session.timeout.ms=2000\n"
+    "broker.heartbeat.interval.ms=500\n"
     /* Tests may want to see a dead member leave soon. */
     "group.min.session.timeout.ms=1000\n"
     "auto.create.topics.enable=false\n"
@@ -277,7 +280,7 @@ bool server_topic(server *srv, char *rest)
     char *save = NULL;
     const char *topic = strtok_r(rest, " ", &save);
     const char *count = strtok_r(NULL, " ", &save);
-    const int n_partitions = count != NULL ? atoi(count) : 0;
+    const int n_partitions = server_number(count, 0);
     rd_kafka_NewTopic_t *fresh = NULL;
     rd_kafka_t *rk = NULL;
     bool is_ok = false;

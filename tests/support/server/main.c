@@ -161,17 +161,20 @@ static int main_share(server *srv, const char *path)
 static int main_unshare(const char *path)
 {
     FILE *file = fopen(path, "re");
-    int pid = 0;
+    char line[64] = "";
+    int pid;
     int fd;
     struct pollfd gone = { .events = POLLIN };
 
     if (file == NULL) {
         return 0;
     }
-    if (fscanf(file, "%*s %d", &pid) != 1) {
-        pid = 0;
+    /* The address, then the process. */
+    for (int i = 0; i < 2 && fgets(line, sizeof(line), file) != NULL; i++) {
+        line[strcspn(line, "\n")] = '\0';
     }
     fclose(file);
+    pid = server_number(line, 0);
     if (pid > 1 && (fd = (int)syscall(SYS_pidfd_open, pid, 0)) >= 0) {
         kill(pid, SIGTERM);
         gone.fd = fd;

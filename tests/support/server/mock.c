@@ -26,9 +26,10 @@ static const char *mock_fail(rd_kafka_mock_cluster_t *cluster, char *save)
         if (n == MAX_CODES) {
             return "too many codes";
         }
-        codes[n++] = (rd_kafka_resp_err_t)atoi(word);
+        codes[n++] = (rd_kafka_resp_err_t)server_number(word, -1);
     }
-    rd_kafka_mock_push_request_errors_array(cluster, (int16_t)atoi(key), n, codes);
+    rd_kafka_mock_push_request_errors_array(cluster, (int16_t)server_number(key, -1), n,
+                                            codes);
     return NULL;
 }
 
@@ -51,13 +52,14 @@ static const char *mock_command(rd_kafka_mock_cluster_t *cluster, char *line)
     }
     second = strtok_r(NULL, " ", &save);
     if (strcmp(verb, "topic") == 0 && second != NULL) {
-        rc = rd_kafka_mock_topic_create(cluster, first, atoi(second), 1);
+        rc = rd_kafka_mock_topic_create(cluster, first, server_number(second, -1), 1);
     } else if (strcmp(verb, "up") == 0) {
-        rc = rd_kafka_mock_broker_set_up(cluster, atoi(first));
+        rc = rd_kafka_mock_broker_set_up(cluster, server_number(first, -1));
     } else if (strcmp(verb, "down") == 0) {
-        rc = rd_kafka_mock_broker_set_down(cluster, atoi(first));
+        rc = rd_kafka_mock_broker_set_down(cluster, server_number(first, -1));
     } else if (strcmp(verb, "delay") == 0 && second != NULL) {
-        rc = rd_kafka_mock_broker_set_rtt(cluster, atoi(first), atoi(second));
+        rc = rd_kafka_mock_broker_set_rtt(cluster, server_number(first, -1),
+                                          server_number(second, -1));
     } else {
         return "no such command";
     }
@@ -78,7 +80,8 @@ int server_mock(const char *n_brokers)
         printf("error %s\n", text);
         return 1;
     }
-    if ((cluster = rd_kafka_mock_cluster_new(rk, atoi(n_brokers))) == NULL) {
+    if ((cluster = rd_kafka_mock_cluster_new(rk, server_number(n_brokers, -1))) ==
+        NULL) {
         rd_kafka_destroy(rk);
         printf("error no mock cluster of %s brokers\n", n_brokers);
         return 1;

@@ -35,6 +35,14 @@ bool server_fail(server *srv, const char *fmt, ...)
     return false;
 }
 
+int server_number(const char *text, int otherwise)
+{
+    char *end = NULL;
+    const long number = text != NULL ? strtol(text, &end, 10) : 0;
+
+    return end == NULL || end == text || *end != '\0' ? otherwise : (int)number;
+}
+
 static int64_t process_now_ms(void)
 {
     struct timespec now;

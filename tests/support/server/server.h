@@ -62,6 +62,9 @@ extern const server_kind server_redis;
 bool server_fail(server *srv, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A whole number, or `otherwise` where text (may be NULL) is none. */
+int server_number(const char *text, int otherwise);
+
 /* Writes a file inside srv->dir. */
 bool server_write(server *srv, const char *name, const char *text);
 
