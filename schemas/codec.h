@@ -17,15 +17,25 @@
 
 #define WEIR_JSON_DEPTH 128
 #define WEIR_MSGPACK_DEPTH 32
+/* The longest text or bytes that a codec looks at; events end at worker.max_event before. */
+#define WEIR_DOCUMENT_MAX ((size_t)1 << 30)
+/* The most memory that the tree of one event may take: 16 bytes for each JSON value and key,
+ * 24 for each of MessagePack. What would take more is refused before anything is built. */
+#define WEIR_TREE_MAX ((size_t)64 << 20)
 
 typedef struct weir_codec_ops {
     const char *name;
     const char *about;
     weir_format format;
     bool gives_value; /* weir_event_value() is not always NULL */
-    /* Checks bytes without building anything. */
+    /* Checks bytes without building anything. NULL data is a tombstone, so good. */
     weir_status (*walk)(weir_slice data, weir_err *err);
-    /* Fills value and attrs of ev and sets is_decoded. A tombstone decodes to no value. */
+    /*
+     * Fills value and attrs of ev and sets is_decoded; does nothing if that is set. A tombstone
+     * decodes to no value. An event with is_object is JSON whatever the codec.
+     * Returns: WEIR_OK; WEIR_EDATA, and ev has the fault WEIR_FAULT_DECODE with its text;
+     * WEIR_ENOMEM, and ev is as it was.
+     */
     weir_status (*decode)(weir_event *ev, weir_err *err);
     /* Appends v in this format. Returns WEIR_EINVAL if it cannot be said in it. */
     weir_status (*encode)(const weir_value *v, weir_buf *out, weir_err *err);

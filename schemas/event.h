@@ -85,7 +85,7 @@ struct weir_event {
     weir_slice payload;
 
     atomic_int position_state; /* see weir_ev_position */
-    char position_text[64];    /* short positions; longer ones are in the arena */
+    char position_text[64];    /* short positions; longer ones are on the heap */
     weir_slice position;
 };
 
