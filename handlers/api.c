@@ -177,6 +177,11 @@ static const char *api_setup_config(const weir_setup *setup)
     return setup->config_json;
 }
 
+static const weir_value *api_setup_value(const weir_setup *setup)
+{
+    return setup->config;
+}
+
 const weir_api weir_api_table = {
     .size = sizeof(weir_api),
     .event_data = api_event_data,
@@ -227,4 +232,5 @@ const weir_api weir_api_table = {
     .batch_call = api_batch_call,
     .batch_verdict = api_batch_verdict,
     .setup_config = api_setup_config,
+    .setup_value = api_setup_value,
 };

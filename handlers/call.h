@@ -112,7 +112,8 @@ struct weir_batch {
 
 /* What init may ask. */
 struct weir_setup {
-    const char *config_json; /* "null" without one */
+    const char *config_json;  /* "null" without one */
+    const weir_value *config; /* the same, decoded */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "handlers/library.h"
 
 #include "handlers/env.h"
+#include "schemas/codec.h"
 #include "worker/base/buf.h"
 #include "worker/base/check.h"
 
@@ -28,6 +29,7 @@ typedef struct library_host {
     char *name; /* of the entry */
     char *path; /* what was loaded, for people */
     const char *config_json;
+    weir_json *config; /* the same, decoded; from start to close */
     /* a copy; zeroed where an older library's struct is shorter */
     weir_function fn;
     void *state;
@@ -39,8 +41,7 @@ const weir_opt weir_library_rows[] = {
       .offset = offsetof(weir_library_opts, library),
       .is_required = true,
       .help = "shared object with the function; a path with a slash starts at the "
-              "folder of "
-              "this file, a bare name is also searched as the loader does" },
+              "folder of this file, a bare name is also searched as the loader does" },
     { .name = "symbol",
       .type = WEIR_OPT_STRING,
       .offset = offsetof(weir_library_opts, symbol),
@@ -255,6 +256,7 @@ static void library_forget(library_host *lib)
     if (lib->has_env) {
         weir_env_give(lib->name);
     }
+    weir_json_free(lib->config);
     free(lib->name);
     free(lib->path);
     memset(lib, 0, sizeof(*lib));
@@ -313,10 +315,16 @@ static void library_info(void *self, weir_host_info *out)
 static weir_status library_start(void *self, weir_err *err)
 {
     library_host *lib = WEIR_CAST(library_host, self, LIBRARY_TAG);
-    const weir_setup setup = { .config_json = lib->config_json };
+    weir_setup setup = { .config_json = lib->config_json };
+    weir_status st;
     int answer;
 
     WEIR_ASSERT(!lib->is_started);
+    st = weir_json_parse(weir_slice_of(lib->config_json), &lib->config, err);
+    if (st != WEIR_OK) {
+        return weir_err_prefix(err, "function %s: config", lib->name);
+    }
+    setup.config = weir_json_root(lib->config);
     if (lib->fn.init != NULL && (answer = lib->fn.init(&setup, &lib->state)) != 0) {
         return weir_fail(err, WEIR_ECONFIG,
                          "function %s: its init refuses to start (%d); %s", lib->name,

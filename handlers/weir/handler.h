@@ -194,6 +194,7 @@ typedef struct weir_api {
     weir_call *(*batch_call)(weir_batch *b, size_t i);
     void (*batch_verdict)(weir_batch *b, size_t i, weir_verdict verdict);
     const char *(*setup_config)(const weir_setup *setup);
+    const weir_value *(*setup_value)(const weir_setup *setup);
 } weir_api;
 
 /* What a shared object exports under the name `weir_library`. */
@@ -256,7 +257,8 @@ static inline bool weir_event_header(const weir_event *ev, const char *name,
     return weir_api_->event_header(ev, name, out);
 }
 
-/* The i-th header from 0, in the event's order, repeated names too; false: past the end. */
+/* The i-th header from 0, in the event's order, repeated names too; false: past the end. The
+ * name ends with NUL, so that name.data fits a weir_header. */
 static inline bool weir_event_header_at(const weir_event *ev, size_t i,
                                         weir_slice *name, weir_slice *value)
 {
@@ -580,6 +582,12 @@ static inline void weir_batch_verdict(weir_batch *b, size_t i, weir_verdict verd
 static inline const char *weir_setup_config(const weir_setup *setup)
 {
     return weir_api_->setup_config(setup);
+}
+
+/* The same, decoded: read it with the weir_value calls. Lives until fini has returned. */
+static inline const weir_value *weir_setup_value(const weir_setup *setup)
+{
+    return weir_api_->setup_value(setup);
 }
 
 #endif /* WEIR_INSIDE */
