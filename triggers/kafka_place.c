@@ -81,14 +81,17 @@ void weir_kafka_place_forward(weir_kafka_reader *src, int64_t now_us)
 }
 
 /* Moves the fetcher of one part. False: it does not run. */
-static bool place_seek(weir_kafka_reader *src, const weir_kafka_part *part, int64_t offset)
+static bool place_seek(weir_kafka_reader *src, const weir_kafka_part *part,
+                       int64_t offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
-    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset = offset;
+    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
+        offset;
     rd_kafka_error_t *error = rd_kafka_seek_partitions(
         src->client->rk, list, PLACE_SEEK_MS * src->caps.seek_scale);
-    const bool is_done = error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    const bool is_done =
+        error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
 
     if (error != NULL) {
         rd_kafka_error_destroy(error);
