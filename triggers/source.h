@@ -87,6 +87,7 @@ typedef struct weir_source_setup {
     size_t max_event; /* bytes; larger ones get WEIR_FAULT_TOO_LARGE */
     /* this source's part of the budget, for client queues */
     size_t max_events, max_bytes;
+    uint32_t concurrency; /* events that functions may have at once; 0: unknown */
     const weir_source_host *host; /* lives as long as the source */
 } weir_source_setup;
 

@@ -1,0 +1,320 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * redis_reply - the reader of hiredis, building into an arena; see redis_reply.h.
+ *
+ * hiredis 0.14 and 1.x differ in the type of one parameter; both are covered by redis_count.
+ */
+#include "triggers/redis_reply.h"
+
+#include <hiredis/hiredis.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t redis_count;
+#else
+typedef int redis_count;
+#endif
+
+#define REPLY_CHUNK 4096
+#define REPLY_MAX_ITEMS 4000000 /* of one array: far above any COUNT of ours */
+#define REPLY_MAX_IDLE (1024 * 1024)
+
+struct weir_redis_reader {
+    redisReader *hi;
+    weir_redis_reply *building; /* what the next reply is built in */
+};
+
+void weir_redis_reply_take(weir_redis_reply *reply)
+{
+    atomic_fetch_add_explicit(&reply->n_users, 1, memory_order_relaxed);
+}
+
+void weir_redis_reply_give(weir_redis_reply *reply)
+{
+    if (reply == NULL ||
+        atomic_fetch_sub_explicit(&reply->n_users, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    weir_arena_fini(&reply->arena);
+    free(reply);
+}
+
+static weir_redis_val *reply_add(const redisReadTask *task, weir_redis_type type)
+{
+    weir_redis_reader *reader = task->privdata;
+    weir_redis_val *val = weir_arena_zalloc(&reader->building->arena, sizeof(*val));
+
+    if (val == NULL) {
+        return NULL;
+    }
+    val->type = type;
+    if (task->parent != NULL) {
+        weir_redis_val *parent = task->parent->obj;
+
+        parent->items[task->idx] = val;
+    }
+    return val;
+}
+
+static void *reply_string(const redisReadTask *task, char *text, size_t len)
+{
+    weir_redis_reader *reader = task->privdata;
+    weir_redis_val *val = reply_add(
+        task, task->type == REDIS_REPLY_ERROR ? WEIR_REDIS_ERROR : WEIR_REDIS_TEXT);
+
+    if (val == NULL || !weir_arena_copy(&reader->building->arena,
+                                        (weir_slice){ text, len }, &val->text)) {
+        return NULL;
+    }
+    return val;
+}
+
+static void *reply_array(const redisReadTask *task, redis_count n)
+{
+    weir_redis_reader *reader = task->privdata;
+    weir_redis_val *val = reply_add(task, WEIR_REDIS_ARRAY);
+
+    if (val == NULL || (size_t)n > REPLY_MAX_ITEMS) {
+        return NULL;
+    }
+    val->n = (size_t)n;
+    val->items =
+        weir_arena_zalloc(&reader->building->arena, val->n * sizeof(*val->items));
+    return val->items == NULL ? NULL : val;
+}
+
+static void *reply_integer(const redisReadTask *task, long long num)
+{
+    weir_redis_val *val = reply_add(task, WEIR_REDIS_INT);
+
+    if (val != NULL) {
+        val->num = num;
+    }
+    return val;
+}
+
+static void *reply_nil(const redisReadTask *task)
+{
+    return reply_add(task, WEIR_REDIS_NIL);
+}
+
+/* The arena is freed as a whole. */
+static void reply_free(void *obj)
+{
+    (void)obj;
+}
+
+static redisReplyObjectFunctions reply_functions = {
+    .createString = reply_string,
+    .createArray = reply_array,
+    .createInteger = reply_integer,
+    .createNil = reply_nil,
+    .freeObject = reply_free,
+};
+
+static weir_redis_reply *reply_new(void)
+{
+    weir_redis_reply *reply = calloc(1, sizeof(*reply));
+
+    if (reply != NULL) {
+        weir_arena_init(&reply->arena, REPLY_CHUNK);
+        atomic_init(&reply->n_users, 1);
+    }
+    return reply;
+}
+
+weir_redis_reader *weir_redis_reader_new(void)
+{
+    weir_redis_reader *reader = calloc(1, sizeof(*reader));
+
+    if (reader == NULL) {
+        return NULL;
+    }
+    reader->hi = redisReaderCreateWithFunctions(&reply_functions);
+    reader->building = reply_new();
+    if (reader->hi == NULL || reader->building == NULL) {
+        weir_redis_reader_free(reader);
+        return NULL;
+    }
+    reader->hi->privdata = reader;
+    reader->hi->maxbuf = REPLY_MAX_IDLE;
+    return reader;
+}
+
+void weir_redis_reader_free(weir_redis_reader *reader)
+{
+    if (reader == NULL) {
+        return;
+    }
+    if (reader->hi != NULL) {
+        redisReaderFree(reader->hi);
+    }
+    weir_redis_reply_give(reader->building);
+    free(reader);
+}
+
+weir_status weir_redis_reader_feed(weir_redis_reader *reader, const char *data,
+                                   size_t n)
+{
+    return redisReaderFeed(reader->hi, data, n) == REDIS_OK ? WEIR_OK : WEIR_ENOMEM;
+}
+
+weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply **out,
+                                   weir_err *err)
+{
+    void *root = NULL;
+
+    if (reader->building == NULL && (reader->building = reply_new()) == NULL) {
+        return weir_fail(err, WEIR_ENOMEM, "out of memory");
+    }
+    if (redisReaderGetReply(reader->hi, &root) != REDIS_OK) {
+        weir_status st = reader->hi->err == REDIS_ERR_OOM ? WEIR_ENOMEM : WEIR_EDATA;
+
+        return weir_fail(err, st, "the server's answer: %s", reader->hi->errstr);
+    }
+    if (root == NULL) {
+        return WEIR_EAGAIN;
+    }
+    reader->building->root = root;
+    *out = reader->building;
+    reader->building = NULL;
+    return WEIR_OK;
+}
+
+const weir_redis_val *weir_redis_at(const weir_redis_val *val, size_t i)
+{
+    if (val == NULL || val->type != WEIR_REDIS_ARRAY || i >= val->n) {
+        return NULL;
+    }
+    return val->items[i];
+}
+
+weir_slice weir_redis_text(const weir_redis_val *val)
+{
+    return val != NULL && val->type == WEIR_REDIS_TEXT ? val->text : WEIR_SLICE_NONE;
+}
+
+bool weir_redis_int(const weir_redis_val *val, int64_t *out)
+{
+    if (val == NULL) {
+        return false;
+    }
+    if (val->type == WEIR_REDIS_INT) {
+        *out = val->num;
+        return true;
+    }
+    if (val->type != WEIR_REDIS_TEXT || val->text.len == 0) {
+        return false;
+    }
+    char *end = NULL;
+    long long num = strtoll(val->text.data, &end, 10);
+    if (end != val->text.data + val->text.len) {
+        return false;
+    }
+    *out = num;
+    return true;
+}
+
+const weir_redis_val *weir_redis_member(const weir_redis_val *val, const char *name)
+{
+    for (size_t i = 0; val != NULL && val->type == WEIR_REDIS_ARRAY && i + 1 < val->n;
+         i += 2) {
+        if (weir_slice_is(weir_redis_text(val->items[i]), name)) {
+            return val->items[i + 1];
+        }
+    }
+    return NULL;
+}
+
+bool weir_redis_is_error(const weir_redis_val *val, const char *code)
+{
+    size_t len = strlen(code);
+
+    return val != NULL && val->type == WEIR_REDIS_ERROR && val->text.len >= len &&
+           memcmp(val->text.data, code, len) == 0 &&
+           (val->text.len == len || val->text.data[len] == ' ');
+}
+
+static bool id_number(const char **at, const char *end, uint64_t *out)
+{
+    uint64_t n = 0;
+    const char *p = *at;
+
+    if (p == end) {
+        return false;
+    }
+    for (; p < end && *p >= '0' && *p <= '9'; p++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+
+        if (n > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        n = n * 10 + digit;
+    }
+    if (p == *at) {
+        return false;
+    }
+    *at = p;
+    *out = n;
+    return true;
+}
+
+bool weir_redis_id_parse(weir_slice text, weir_pos *out)
+{
+    weir_pos pos = { 0, 0 };
+
+    if (text.data == NULL) {
+        return false;
+    }
+    const char *at = text.data;
+    const char *end = text.data + text.len;
+    if (!id_number(&at, end, &pos.hi)) {
+        return false;
+    }
+    if (at < end) {
+        if (*at++ != '-' || !id_number(&at, end, &pos.lo) || at != end) {
+            return false;
+        }
+    }
+    *out = pos;
+    return true;
+}
+
+static size_t id_digits(uint64_t n, char *out)
+{
+    char back[20];
+    size_t len = 0;
+
+    do {
+        back[len++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    for (size_t i = 0; i < len; i++) {
+        out[i] = back[len - 1 - i];
+    }
+    return len;
+}
+
+size_t weir_redis_id_format(weir_pos pos, char *out)
+{
+    size_t len = id_digits(pos.hi, out);
+
+    out[len++] = '-';
+    len += id_digits(pos.lo, out + len);
+    out[len] = '\0';
+    return len;
+}
+
+weir_pos weir_redis_id_before(weir_pos pos)
+{
+    if (pos.lo > 0) {
+        return (weir_pos){ pos.hi, pos.lo - 1 };
+    }
+    if (pos.hi == 0) {
+        return pos;
+    }
+    return (weir_pos){ pos.hi - 1, UINT64_MAX };
+}

@@ -1,0 +1,175 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * redis_state - what the files of the Redis source share: redis_source.c (the intake thread),
+ * redis_link.c (the source's own thread) and redis_claim.c (what that thread asks the server).
+ *
+ * A part's reading connection belongs to the link while the part is DOWN and to the intake
+ * while it is READY; `state` hands it over, under the lock.
+ *
+ *     DOWN -> (link: group, own pending entries, connect) -> READY -> (intake: it broke) -> DOWN
+ */
+#ifndef WEIR_TRIGGERS_REDIS_STATE_H
+#define WEIR_TRIGGERS_REDIS_STATE_H
+
+#include "triggers/redis_conn.h"
+#include "triggers/redis_entry.h"
+#include "triggers/redis_held.h"
+#include "triggers/redis_source.h"
+#include "worker/base/lock.h"
+
+#include <pthread.h>
+
+#define WEIR_REDIS_SOURCE_TAG WEIR_TAG('R', 'S', 'R', 'C')
+#define WEIR_REDIS_NAME_MAX 300 /* of a consumer, a lease */
+
+/* An entry that was read and not given out. */
+typedef struct weir_redis_item {
+    weir_redis_reply *reply; /* one use of it is ours */
+    weir_redis_entry entry;
+    uint32_t n_delivered;
+} weir_redis_item;
+
+typedef struct weir_redis_ring {
+    weir_redis_item *items;
+    size_t head, n, cap;
+} weir_redis_ring;
+
+typedef struct weir_redis_ids {
+    weir_pos *ids;
+    size_t n, cap;
+} weir_redis_ids;
+
+typedef enum weir_redis_state { WEIR_REDIS_DOWN, WEIR_REDIS_READY } weir_redis_state;
+
+typedef struct weir_redis_part {
+    uint32_t index;
+    const char *stream;
+    char *where; /* "redis:orders@" */
+
+    /* Under the source's lock. */
+    weir_redis_state state;
+    uint32_t epoch;
+    bool is_live; /* assigned and not lost */
+    bool is_held; /* hold() */
+    weir_redis_ring ring;
+    weir_redis_held held;
+    weir_redis_ids acks, backs; /* for the link to send */
+    size_t n_done;              /* of held: acknowledged by the engine */
+    size_t n_asked;             /* entries that the reads under way may bring */
+    weir_trouble trouble;       /* the last one told */
+    weir_part_stat stat;
+
+    /* Whoever owns it, see above. */
+    weir_redis_conn *conn;
+    size_t asked[2]; /* COUNT of each read under way */
+    size_t n_reads;
+    int64_t answer_until_us; /* by when the first of them must answer */
+
+    /* The link's. */
+    weir_redis_ids sending; /* XACKs under way or to be repeated */
+    bool is_checked;        /* the group was there, or was made, once in this process */
+    /* entries of an earlier life, or of all others under `single` */
+    bool is_taken_over;
+    bool has_sample;
+    weir_pos sample;  /* everything up to here was acknowledged, a second ago */
+    weir_pos backlog; /* pending entries below it have been looked at */
+    char cursor[WEIR_REDIS_ID_MAX]; /* of XAUTOCLAIM */
+    weir_pos scan;                  /* of XPENDING, where there is no XAUTOCLAIM */
+    int64_t client_id;              /* of the last reading connection; -1: none */
+    int64_t retry_us;               /* DOWN: not before */
+    int64_t backoff_us;
+} weir_redis_part;
+
+typedef enum weir_redis_news_type {
+    WEIR_REDIS_ASSIGNED,
+    WEIR_REDIS_LOST,
+    WEIR_REDIS_TROUBLE
+} weir_redis_news_type;
+
+/* What the host is told by the next read(). */
+typedef struct weir_redis_news {
+    struct weir_redis_news *next;
+    weir_redis_news_type type;
+    weir_redis_part *part; /* TROUBLE: NULL for the whole source */
+    uint32_t epoch;
+    weir_trouble kind;
+    char text[300];
+} weir_redis_news;
+
+typedef struct weir_redis_src {
+    uint32_t tag;
+    const weir_source_setup *setup;
+    const weir_redis_queue *queue;
+    weir_slice data_field, key_field;
+    weir_redis_part *parts;
+    size_t n_parts;
+    char token[160]; /* who we are, in the values of leases */
+    char host[128];  /* the front of it: machine, kernel, space of process numbers */
+    char single[WEIR_REDIS_NAME_MAX];
+    int64_t slot_ttl_us, single_ttl_us;
+
+    weir_lock lock;
+    weir_redis_news *news, **news_tail;
+    weir_source_stat stat;
+    weir_trouble trouble;
+    size_t n_unconfirmed; /* acknowledgements that the server has not confirmed */
+    uint64_t n_finished;  /* ever acknowledged by the engine */
+    size_t window;        /* entries to have at most, given out and queued */
+    size_t window_min;    /* however slow the functions are; constant */
+    bool wants_events;    /* the last read() had room */
+    /* raised when n_unconfirmed falls, and when the link ends */
+    weir_signal confirmed;
+
+    /* Set by the link, read by the intake: the lease ends for us then, whatever happens. */
+    atomic_llong single_until_us;
+    int wake_fd, link_fd, abort_fd; /* eventfds */
+
+    /* The intake's. */
+    struct pollfd *fds;
+    weir_redis_part **fd_parts;
+    size_t next_part;  /* who gives first */
+    size_t mean_bytes; /* of an entry */
+
+    /* The link's. */
+    pthread_t link;
+    bool has_link;
+    weir_redis_conn *ctl;
+    char consumer[WEIR_REDIS_NAME_MAX]; /* "" : no slot is ours */
+    char slot[WEIR_REDIS_NAME_MAX];
+    bool has_single;
+    bool has_no_autoclaim;
+    uint64_t last_finished;
+    double rate; /* events a second */
+    int64_t ctl_backoff_us, ctl_retry_us;
+    int64_t slot_due_us, single_due_us, beat_due_us, sweep_due_us, sample_due_us,
+        tidy_due_us, rate_due_us, ack_due_us;
+    atomic_bool is_closing, is_link_over;
+} weir_redis_src;
+
+/* -- redis_source.c ---------------------------------------------------------------------- */
+
+bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos);
+/* Appends an entry that is not held yet; takes a use of the reply. False: it is held, or no
+ * memory. */
+bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply,
+                                  const weir_redis_entry *entry, uint32_t n_delivered);
+/* How many more entries may be read now. */
+size_t weir_redis_room_locked(const weir_redis_src *src);
+/* Assigns a part, if it is not live. */
+void weir_redis_assign(weir_redis_src *src, weir_redis_part *part);
+/* Takes back everything from all live parts; the host is told by the next read(). */
+void weir_redis_lose(weir_redis_src *src);
+/* Tells the host, if it is news; part NULL: of the whole source. */
+void weir_redis_trouble(weir_redis_src *src, weir_redis_part *part, weir_trouble kind,
+                        const char *text);
+/* Ends the wait of the intake, of the link. Any thread. */
+void weir_redis_wake_intake(weir_redis_src *src);
+void weir_redis_wake_link(weir_redis_src *src);
+
+/* -- redis_link.c ------------------------------------------------------------------------ */
+
+/* The thread's main function; arg is the weir_redis_src. */
+void *weir_redis_link_main(void *arg);
+
+#endif
