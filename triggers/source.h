@@ -118,6 +118,10 @@ typedef struct weir_source_ops {
     const char *name; /* "kafka" */
     const char *about;
     size_t size; /* bytes of self, zeroed by the caller */
+    /* Single events are acknowledged: what is done is never repeated because of an earlier
+     * one that is not. False: a position is committed, and a stop first finishes what lies
+     * below the highest event that has begun. */
+    bool acks_each;
     /*
      * Keeps a reference to setup, whose strings must live until close. Does not wait for the
      * broker: one that is down is waited for inside read().

@@ -12,6 +12,8 @@
 
 #define ENGINE_CLOSE_US 5000000 /* that a close may need beyond the drain */
 #define ENGINE_POLL_US 5000
+#define ENGINE_RETRY_US                                                                \
+    2000000 /* retries that are due within this are waited for at a stop */
 
 void weir_engine_fail(weir_engine *e, int exit_code, const char *fmt, ...)
 {
@@ -207,9 +209,11 @@ weir_status weir_engine_start(weir_engine *e, weir_err *err)
 
 /* -- stopping -------------------------------------------------------------------------------- */
 
-/* Calls that run, and jobs whose outputs are on their way. */
-static void engine_count_open(weir_engine *e, weir_engine_report *report)
+/* Calls that run, and jobs whose outputs are on their way. Returns how many jobs are left. */
+static size_t engine_count_open(weir_engine *e, weir_engine_report *report)
 {
+    size_t n_left = 0;
+
     report->n_open = 0;
     report->n_unsent = 0;
     for (size_t i = 0; i < e->n_lines; i++) {
@@ -218,7 +222,9 @@ static void engine_count_open(weir_engine *e, weir_engine_report *report)
         weir_flow_stat_get(e->lines[i].flow, &stat);
         report->n_open += stat.n_slots;
         report->n_unsent += stat.n_settling;
+        n_left += stat.n_jobs;
     }
+    return n_left;
 }
 
 static void engine_pause_us(int64_t us)
@@ -231,14 +237,15 @@ static void engine_pause_us(int64_t us)
 /* Waits for what runs; half way to the deadline running calls are told to hurry. */
 static void engine_drain(weir_engine *e, int64_t until_us, weir_engine_report *report)
 {
+    size_t n_left;
     const int64_t begun = weir_clock_us();
     bool has_cancelled = false;
 
     for (;;) {
         const int64_t now = weir_clock_us();
 
-        engine_count_open(e, report);
-        if ((report->n_open == 0 && report->n_unsent == 0) || now >= until_us) {
+        n_left = engine_count_open(e, report);
+        if (n_left == 0 || now >= until_us) {
             return;
         }
         if (!has_cancelled && now - begun > (until_us - begun) / 2) {
@@ -305,10 +312,16 @@ static bool engine_close_sinks(weir_engine *e, int64_t until_us)
 
 void weir_engine_stop(weir_engine *e, int64_t until_us, weir_engine_report *report)
 {
+    const int64_t retry_until_us = weir_clock_us() + ENGINE_RETRY_US;
+
     *report = (weir_engine_report){ 0 };
     atomic_store(&e->is_stopping, true);
     for (size_t i = 0; i < e->n_lines; i++) {
-        weir_flow_stop(e->lines[i].flow);
+        weir_flow_news news = { 0 };
+
+        weir_flow_stop(e->lines[i].flow,
+                       retry_until_us < until_us ? retry_until_us : until_us, &news);
+        weir_line_carry(&e->lines[i], &news, weir_clock_us(), false);
     }
     if (e->is_started) {
         engine_drain(e, until_us, report);

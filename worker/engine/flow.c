@@ -63,7 +63,7 @@ static int64_t flow_batch_due_locked(const weir_flow *f)
 void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
 {
     const weir_heap_node *top = weir_heap_peek(&f->due);
-    const bool may_run = !f->is_paused && !f->is_stopping;
+    const bool may_run = !f->is_paused;
     int64_t due = top == NULL ? WEIR_NEVER : top->due_us;
 
     news->n_ready = f->n_resend;
@@ -84,7 +84,7 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
         }
     }
     news->next_due_us = due;
-    news->has_room = !f->is_open && f->n_again == 0 && may_run;
+    news->has_room = !f->is_open && f->n_again == 0 && may_run && !f->is_stopping;
     atomic_store_explicit(&f->hint_ready, news->n_ready, memory_order_release);
     atomic_store_explicit(&f->hint_due_us, due, memory_order_release);
     atomic_store_explicit(&f->hint_room, news->has_room, memory_order_release);
@@ -155,7 +155,7 @@ static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
     weir_part *part = job->part;
     weir_job *old;
 
-    if (weir_flow_is_retired(job)) {
+    if (weir_flow_is_retired(job) || f->is_stopping) {
         weir_chain_add(&news->gone, job);
         return;
     }
@@ -268,6 +268,9 @@ static void flow_claim_locked(weir_flow *f, weir_job *job)
     }
     weir_job_move(job, WEIR_JOB_CLAIMED);
     job->is_lent = true;
+    if (weir_pos_cmp(job->part->begun, job->ev.receipt.pos) < 0) {
+        job->part->begun = job->ev.receipt.pos;
+    }
 }
 
 /* Jobs at the head of ready that are dead letters already: no slot, no function. */
@@ -300,7 +303,7 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
     size_t n = f->n_ready < cap ? f->n_ready : cap;
     size_t n_free;
 
-    if (f->is_paused || f->is_stopping || f->n_slots >= f->sub->concurrency) {
+    if (f->is_paused || f->n_slots >= f->sub->concurrency) {
         return 0;
     }
     if (f->is_open) {
@@ -358,7 +361,7 @@ size_t weir_flow_take(weir_flow *f, weir_job **out, size_t cap, int64_t now,
     weir_lock_take(&f->lock);
     flow_due_locked(f, now);
     n = flow_take_resend_locked(f, out, cap);
-    if (n == 0 && !f->is_stopping && !f->is_paused) {
+    if (n == 0 && !f->is_paused) {
         n = flow_take_preset_locked(f, out, cap, wall_ms);
     }
     if (n == 0) {
@@ -377,7 +380,7 @@ void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n
         weir_job *job = jobs[i];
 
         job->is_lent = false;
-        if (weir_flow_is_retired(job)) {
+        if (weir_flow_is_closed(job)) {
             weir_flow_leave_locked(f, job, &news->gone, now, news);
             continue;
         }
@@ -419,7 +422,9 @@ void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t
     weir_list_remove(&job->part_node);
     job->part->n_jobs--;
     f->n_jobs--;
-    if (job->part->n_jobs == 0 && weir_flow_is_retired(job)) {
+    if (to == &news->done) {
+        atomic_fetch_add(&job->part->n_ending, 1);
+    } else if (job->part->n_jobs == 0 && weir_flow_is_retired(job)) {
         news->is_drained = true;
     }
     weir_chain_add(to, job);
@@ -515,6 +520,13 @@ static void flow_settle_locked(weir_flow *f, weir_job *job, weir_reason reason,
     weir_chain_add(&news->settle, job);
 }
 
+/* True if the job's part goes, or the worker stops, before its retry would be due. */
+static bool flow_is_too_late(const weir_flow *f, const weir_job *job, int64_t due)
+{
+    return (f->is_stopping && due >= f->stop_us) ||
+           (weir_flow_is_retired(job) && due >= job->part->until_us);
+}
+
 static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
                                    weir_flow_news *news)
 {
@@ -560,7 +572,7 @@ static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
         return;
     }
     job->is_lent = false;
-    if (weir_flow_is_retired(job)) {
+    if (weir_flow_is_closed(job) || flow_is_too_late(f, job, due)) {
         weir_flow_leave_locked(f, job, &news->gone, now, news);
         return;
     }

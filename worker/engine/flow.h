@@ -39,8 +39,13 @@ struct weir_part {
     uint32_t epoch;      /* the present one, or the last */
     uint32_t fenced;     /* verdicts of epochs up to this one are dropped */
     atomic_uint n_stuck; /* jobs whose dead letter fits nowhere */
-    atomic_uint retired; /* jobs of epochs up to this one do not begin any more */
-    void *driver;        /* the engine's */
+    bool acks_each;      /* weir_source_ops.acks_each */
+    weir_pos begun;      /* the highest position that has been claimed in this epoch */
+    int64_t until_us;    /* when what is retired must have ended */
+    atomic_uint retired; /* nothing of epochs up to this one is admitted any more */
+    atomic_uint closed;  /* and nothing of these begins any more */
+    atomic_size_t n_ending; /* done, and not yet acknowledged */
+    void *driver;           /* the engine's */
 };
 
 typedef struct weir_chain {
@@ -149,21 +154,25 @@ void weir_part_init(weir_part *part);
 
 /* A new epoch of a part. */
 void weir_flow_assign(weir_flow *f, weir_part *part, uint32_t epoch);
-/* Queued and waiting jobs of these epochs go (news->gone); nothing of them begins any more.
- * Returns how many still run or settle. */
-size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch,
+/*
+ * The part goes. Where single events are acknowledged, what has not begun goes at once
+ * (news->gone). Where a position is committed, what lies below the highest event that has
+ * begun is finished first, so that nothing done has to be repeated; the rest goes, and so
+ * does a retry that is due only after until_us. Returns how many jobs are left.
+ */
+size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch, int64_t until_us,
                         weir_flow_news *news);
 /* Verdicts of this epoch are dropped, nothing of it is sent; lanes stay closed until the
  * running ones have returned. Calls are cancelled. */
 void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
                      weir_flow_news *news);
-/* How many jobs of that epoch (or older) are left. */
+/* How many jobs of that epoch (or older) are left, or done and not yet acknowledged. */
 size_t weir_flow_busy(weir_flow *f, const weir_part *part, uint32_t epoch);
 
 /* Pausing: nothing is taken to run and has_room is false. */
 void weir_flow_pause(weir_flow *f, bool is_paused, weir_flow_news *news);
-/* No further attempts begin; retries that are due wait (the worker stops). */
-void weir_flow_stop(weir_flow *f);
+/* The worker stops: every part is trimmed as by weir_flow_retire(), nothing is admitted. */
+void weir_flow_stop(weir_flow *f, int64_t until_us, weir_flow_news *news);
 
 /* A stuck job's dead letter without payload is settled next (weir skip). WEIR_ENOENT: there is
  * no job at that position; WEIR_EINVAL: it is not stuck. */

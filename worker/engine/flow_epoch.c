@@ -12,6 +12,8 @@ void weir_part_init(weir_part *part)
     weir_list_init(&part->jobs);
     weir_list_init(&part->flow_node);
     atomic_init(&part->retired, 0);
+    atomic_init(&part->closed, 0);
+    atomic_init(&part->n_ending, 0);
 }
 
 void weir_flow_assign(weir_flow *f, weir_part *part, uint32_t epoch)
@@ -22,6 +24,7 @@ void weir_flow_assign(weir_flow *f, weir_part *part, uint32_t epoch)
     }
     WEIR_ASSERT(epoch > atomic_load(&part->retired));
     part->epoch = epoch;
+    part->begun = (weir_pos){ 0, 0 };
     weir_lock_give(&f->lock);
 }
 
@@ -42,22 +45,24 @@ static void epoch_unlist_locked(weir_flow *f, weir_job *job)
     }
 }
 
-size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch,
-                        weir_flow_news *news)
+/* Takes out what need not or cannot be finished before until_us. Returns how many are left. */
+static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
+                                int64_t until_us, weir_flow_news *news)
 {
     size_t n_left = 0;
 
-    weir_lock_take(&f->lock);
-    atomic_store(&part->retired, epoch);
     for (weir_list *node = part->jobs.next, *next; node != &part->jobs; node = next) {
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
         const weir_job_state state = weir_job_get(job);
+        const bool is_below =
+            !part->acks_each && weir_pos_cmp(job->ev.receipt.pos, part->begun) <= 0;
 
         next = node->next;
         if (job->ev.receipt.epoch > epoch) {
             continue;
         }
-        if (state != WEIR_JOB_QUEUED && state != WEIR_JOB_WAITING) {
+        if ((state != WEIR_JOB_QUEUED || is_below) &&
+            (state != WEIR_JOB_WAITING || (is_below && job->due.due_us < until_us))) {
             n_left++;
             continue;
         }
@@ -67,6 +72,21 @@ size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch,
         }
         weir_flow_leave_locked(f, job, &news->gone, 0, news);
     }
+    return n_left;
+}
+
+size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch, int64_t until_us,
+                        weir_flow_news *news)
+{
+    size_t n_left;
+
+    weir_lock_take(&f->lock);
+    part->until_us = until_us;
+    atomic_store(&part->retired, epoch);
+    if (part->acks_each) {
+        atomic_store(&part->closed, epoch);
+    }
+    n_left = epoch_trim_locked(f, part, epoch, until_us, news);
     weir_flow_news_locked(f, 0, news);
     weir_lock_give(&f->lock);
     return n_left;
@@ -78,6 +98,7 @@ void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
     weir_lock_take(&f->lock);
     WEIR_ASSERT(epoch <= atomic_load(&part->retired));
     part->fenced = epoch;
+    atomic_store(&part->closed, epoch);
     for (weir_list *node = part->jobs.next, *next; node != &part->jobs; node = next) {
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
         const weir_job_state state = weir_job_get(job);
@@ -94,6 +115,9 @@ void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
             continue; /* its answer, or an earlier one of its lane, ends it */
         }
         epoch_unlist_locked(f, job);
+        if (state == WEIR_JOB_WAITING) {
+            f->n_waiting--;
+        }
         if (job->is_stuck) {
             job->is_stuck = false;
             part->n_stuck--;
@@ -111,9 +135,10 @@ void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
 
 size_t weir_flow_busy(weir_flow *f, const weir_part *part, uint32_t epoch)
 {
-    size_t n = 0;
+    size_t n;
 
     weir_lock_take(&f->lock);
+    n = atomic_load(&part->n_ending);
     for (const weir_list *node = part->jobs.next; node != &part->jobs;
          node = node->next) {
         const weir_job *job =
@@ -134,10 +159,20 @@ void weir_flow_pause(weir_flow *f, bool is_paused, weir_flow_news *news)
     weir_lock_give(&f->lock);
 }
 
-void weir_flow_stop(weir_flow *f)
+void weir_flow_stop(weir_flow *f, int64_t until_us, weir_flow_news *news)
 {
     weir_lock_take(&f->lock);
     f->is_stopping = true;
+    f->stop_us = until_us;
+    for (weir_list *node = f->parts.next; node != &f->parts; node = node->next) {
+        weir_part *part = WEIR_CONTAINER_OF(node, weir_part, flow_node);
+
+        if (part->acks_each) {
+            atomic_store(&part->closed, part->epoch);
+        }
+        epoch_trim_locked(f, part, UINT32_MAX, until_us, news);
+    }
+    weir_flow_news_locked(f, 0, news);
     weir_lock_give(&f->lock);
 }
 

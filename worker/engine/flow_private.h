@@ -25,7 +25,8 @@ struct weir_flow {
     size_t n_slots; /* taken, of sub->concurrency */
     size_t n_again; /* jobs with a failed send: intake waits */
     bool is_paused, is_stopping;
-    bool may_pend; /* a call has been pending before */
+    int64_t stop_us; /* with is_stopping: when all must have ended */
+    bool may_pend;   /* a call has been pending before */
 
     /* The last news, written under the lock, read without it. */
     atomic_size_t hint_ready;
@@ -60,6 +61,13 @@ static inline bool weir_flow_is_retired(const weir_job *job)
 {
     return job->ev.receipt.epoch <=
            atomic_load_explicit(&job->part->retired, memory_order_relaxed);
+}
+
+/* True if the job may not begin any more. */
+static inline bool weir_flow_is_closed(const weir_job *job)
+{
+    return job->ev.receipt.epoch <=
+           atomic_load_explicit(&job->part->closed, memory_order_relaxed);
 }
 
 #endif

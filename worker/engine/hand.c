@@ -76,7 +76,7 @@ static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
     weir_call_begin(&job->call, &job->ev, &job->out_arena, &line->env,
                     (int)job->n_attempts + 1, deadline);
     if (job->ev.receipt.epoch <=
-        atomic_load_explicit(&job->part->retired, memory_order_acquire)) {
+        atomic_load_explicit(&job->part->closed, memory_order_acquire)) {
         job->is_dropped = true;
         return false;
     }

@@ -55,6 +55,7 @@ static weir_line_part *intake_part_new(weir_intake *in, const weir_epoch *e)
     part->part.topic = part->topic;
     part->part.partition = e->partition;
     part->part.driver = part;
+    part->part.acks_each = in->source->ops->acks_each;
     weir_part_init(&part->part);
     snprintf(number, sizeof(number), "%d", (int)e->partition);
     part->lag =
@@ -126,12 +127,13 @@ static void intake_drop_stash(weir_intake *in, weir_line_part *part)
     }
 }
 
-static void intake_retire(weir_intake *in, weir_line_part *part, uint32_t epoch)
+static void intake_retire(weir_intake *in, weir_line_part *part, uint32_t epoch,
+                          int64_t until_us)
 {
     weir_flow_news news = { 0 };
 
     intake_drop_stash(in, part);
-    weir_flow_retire(in->line->flow, &part->part, epoch, &news);
+    weir_flow_retire(in->line->flow, &part->part, epoch, until_us, &news);
     weir_line_carry(in->line, &news, weir_clock_us(), false);
 }
 
@@ -171,7 +173,7 @@ static void intake_revoking(void *arg, const weir_epoch *e, size_t n, int64_t un
         weir_line_part *part = weir_intake_part(in, e[i].part);
 
         if (part != NULL) {
-            intake_retire(in, part, e[i].epoch);
+            intake_retire(in, part, e[i].epoch, until_us);
         }
     }
     for (;;) {
@@ -202,7 +204,7 @@ static void intake_lost(void *arg, const weir_epoch *e, size_t n)
         weir_line_part *part = weir_intake_part(in, e[i].part);
 
         if (part != NULL) {
-            intake_retire(in, part, e[i].epoch);
+            intake_retire(in, part, e[i].epoch, 0);
             intake_fence(in, part, e[i].epoch);
         }
     }

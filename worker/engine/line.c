@@ -267,6 +267,17 @@ static void line_acks_add(line_acks *acks, weir_job *job)
     acks->receipts[acks->n++] = job->ev.receipt;
 }
 
+/* The job is acknowledged: whoever waits for its part to end may look again. */
+static void line_ended(weir_line *line, const weir_job *job)
+{
+    weir_part *part = job->part;
+
+    if (atomic_fetch_sub(&part->n_ending, 1) == 1 &&
+        job->ev.receipt.epoch <= atomic_load(&part->retired)) {
+        weir_signal_raise(&line->drained, INT32_MAX);
+    }
+}
+
 /* Acknowledges the done, gives back the gone, then frees both. */
 static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64_t now)
 {
@@ -280,6 +291,9 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     }
     line_acks_flush(&acks);
     for (weir_job *job; (job = weir_chain_pop(chain)) != NULL;) {
+        if (!is_giveback) {
+            line_ended(line, job);
+        }
         line_release(line, job);
     }
 }
