@@ -59,13 +59,18 @@ static weir_status tls_load(SSL_CTX *ctx, const weir_redis_tls_opts *opts,
 static bool tls_expect(SSL *ssl, const char *name)
 {
     unsigned char address[16];
+    char host[TLSEXT_MAXLEN_host_name + 1]; /* OpenSSL's macro casts const away */
 
     if (inet_pton(AF_INET, name, address) == 1 ||
         inet_pton(AF_INET6, name, address) == 1) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
     }
+    if (strlen(name) >= sizeof(host)) {
+        return false;
+    }
+    memcpy(host, name, strlen(name) + 1);
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
 weir_status weir_redis_tls_new(const weir_redis_tls_opts *opts, const char *host,
