@@ -9,6 +9,7 @@ static const weir_codec_ops *const codecs[] = {
     &weir_codec_raw,
     &weir_codec_json,
     &weir_codec_msgpack,
+    &weir_codec_cloudevents,
 };
 
 const weir_codec_ops *weir_codec_find(const char *name)
@@ -32,7 +33,7 @@ weir_status weir_codec_fault(weir_event *ev, weir_status st, const weir_err *err
 weir_status weir_codec_decode_whole(weir_event *ev, weir_tree_fn *parse, weir_err *err)
 {
     weir_err own;
-    weir_tree tree = { NULL, NULL, NULL, false };
+    weir_tree tree = { 0 };
 
     if (ev->is_decoded) {
         return WEIR_OK;

@@ -14,6 +14,8 @@ typedef struct weir_tree {
     void *doc;
     void (*free)(void *doc);
     bool borrows; /* points into the bytes it was made from */
+    const char
+        *copy; /* JSON: the parser's copy of the text, strings at their old offsets */
 } weir_tree;
 
 /* Walks and parses into the arena. Returns WEIR_OK, WEIR_EDATA or WEIR_ENOMEM. */

@@ -24,6 +24,7 @@
 typedef struct json_pool {
     weir_arena *arena;
     char *at, *end;
+    char *text; /* where the piece begins: the parser's copy of the text */
     char *last; /* the newest piece, which may grow in place */
 } json_pool;
 
@@ -96,6 +97,7 @@ weir_status weir_json_tree(weir_slice text, weir_arena *arena, weir_tree *out,
         return weir_fail(err, WEIR_ENOMEM, "json: out of memory");
     }
     pool.end = pool.at + bytes;
+    pool.text = pool.at;
 
     yyjson_alc alc = { pool_malloc, pool_realloc, pool_free, &pool };
     yyjson_read_err read_err = { 0 };
@@ -109,7 +111,8 @@ weir_status weir_json_tree(weir_slice text, weir_arena *arena, weir_tree *out,
         return weir_fail(err, WEIR_EDATA, "json: byte %zu: %s", read_err.pos,
                          read_err.msg);
     }
-    *out = (weir_tree){ .root = weir_value_tag(yyjson_doc_get_root(doc), 0) };
+    *out = (weir_tree){ .root = weir_value_tag(yyjson_doc_get_root(doc), 0),
+                        .copy = pool.text };
     return WEIR_OK;
 }
 
@@ -147,7 +150,7 @@ struct weir_json {
 
 weir_status weir_json_parse(weir_slice text, weir_json **out, weir_err *err)
 {
-    weir_tree tree = { NULL, NULL, NULL, false };
+    weir_tree tree = { 0 };
     weir_json *doc = malloc(sizeof(*doc));
 
     if (doc == NULL) {

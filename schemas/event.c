@@ -139,6 +139,9 @@ weir_status weir_ev_own(weir_event *ev)
     if (ev->value_borrows) {
         event_drop_value(ev);
         ev->is_decoded = false;
+        ev->attrs = NULL;
+        ev->n_attrs = 0;
+        ev->payload = WEIR_SLICE_NONE;
     }
     ev->data = event_put(&at, ev->data);
     ev->key = event_put(&at, ev->key);

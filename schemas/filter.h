@@ -4,9 +4,10 @@
  * filter - which events a subscription wants: the CloudEvents filter dialects.
  *
  * exact, prefix, suffix: a map of name to text; all, any: arrays of filters; not: a filter. An
- * array of filters is an implicit all. A name is a CloudEvents attribute, `key`, a header
- * (header.NAME, or any name that is no attribute of the event), or a JSON Pointer (/a/b) into
- * the decoded event.
+ * array of filters is an implicit all; several dialects in one map are too. A name is `key`,
+ * header.NAME, a JSON Pointer (/a/b) into the decoded event, or else a CloudEvents attribute,
+ * or, where the event has none of that name, a header. Texts are compared byte by byte;
+ * numbers and booleans by their JSON text.
  *
  * Threads: any; a filter is constant once made.
  */
@@ -22,7 +23,12 @@ weir_status weir_filter_new(const char *json, weir_filter **out, weir_err *err);
 void weir_filter_free(weir_filter *f);
 /* True if it holds a pointer, so events must be decoded first. */
 bool weir_filter_needs_value(const weir_filter *f);
-/* True: the event is wanted. A name that the event does not have never matches. */
+/*
+ * True: the event is wanted. A name that the event does not have never matches. Without a
+ * pointer in the filter the event need not be decoded: attributes are then read from the
+ * headers, or, of a structured CloudEvent, out of the data. One that says it is a CloudEvent
+ * and does not decode is wanted: it is for the dead letters, not to be dropped in silence.
+ */
 bool weir_filter_match(const weir_filter *f, const weir_event *ev);
 
 #endif

@@ -344,3 +344,20 @@ weir_status weir_msgpack_walk(weir_slice bytes, weir_msgpack_size *out, weir_err
     }
     return w.st;
 }
+
+weir_slice weir_msgpack_span(weir_slice bytes, const char *at)
+{
+    const unsigned char *p = (const unsigned char *)at;
+    const unsigned char *end = (const unsigned char *)bytes.data + bytes.len;
+    uint64_t n_left = 1;
+
+    for (; n_left > 0 && p < end; n_left--) {
+        walk_token token = token_at(p);
+
+        p += token.n_head + token.n_body;
+        n_left += token.kind == TOKEN_MAP     ? token.n * 2
+                  : token.kind == TOKEN_ARRAY ? token.n
+                                              : 0;
+    }
+    return (weir_slice){ at, (size_t)((const char *)p - at) };
+}

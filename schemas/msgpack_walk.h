@@ -27,4 +27,7 @@ typedef struct weir_msgpack_size {
  */
 weir_status weir_msgpack_walk(weir_slice bytes, weir_msgpack_size *out, weir_err *err);
 
+/* The bytes of the one value that begins at `at`, in bytes that a walk has accepted. */
+weir_slice weir_msgpack_span(weir_slice bytes, const char *at);
+
 #endif
