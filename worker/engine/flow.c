@@ -60,19 +60,40 @@ static int64_t flow_batch_due_locked(const weir_flow *f)
     return oldest->ready_us + f->sub->batch.wait_us;
 }
 
+/* Begins or ends a time in which nothing can begin. */
+static void flow_still_locked(weir_flow *f)
+{
+    if (f->is_paused || f->is_open) {
+        f->still_since_us = f->still_since_us == 0 ? f->now_us : f->still_since_us;
+    } else if (f->still_since_us != 0) {
+        f->still_us += f->now_us - f->still_since_us;
+        f->still_since_us = 0;
+    }
+}
+
+/* How long the flow has stood still in all. */
+static int64_t flow_stood_us_locked(const weir_flow *f, int64_t now)
+{
+    return f->still_us + (f->still_since_us == 0 ? 0 : now - f->still_since_us);
+}
+
 void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
 {
     const weir_heap_node *top = weir_heap_peek(&f->due);
     const bool may_run = !f->is_paused;
+    const bool has_slot = f->n_slots < f->sub->concurrency;
     int64_t due = top == NULL ? WEIR_NEVER : top->due_us;
 
+    f->now_us = now > f->now_us ? now : f->now_us;
+    now = f->now_us;
+    flow_still_locked(f);
     news->n_ready = f->n_resend;
     if (may_run && f->is_open) {
-        if (!f->is_probing && f->n_ready > 0) {
+        if (f->probe == NULL && f->n_ready > 0 && has_slot) {
             news->n_ready += f->probe_us <= now;
             due = due < f->probe_us ? due : f->probe_us;
         }
-    } else if (may_run && f->n_slots < f->sub->concurrency) {
+    } else if (may_run && has_slot) {
         const size_t n_free = f->sub->concurrency - f->n_slots;
         const int64_t batch_due = flow_batch_due_locked(f);
 
@@ -128,21 +149,44 @@ void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now)
     }
 }
 
-/* The running job of an earlier epoch at the same position, or NULL. */
+/* True if a job of an earlier epoch may go on in this one: it runs or settles, and no earlier
+ * event of its lane has come again behind it, for then it must come again too. */
+static bool flow_may_adopt_locked(const weir_job *old, uint32_t epoch)
+{
+    const weir_job_state state = weir_job_get(old);
+
+    if ((state != WEIR_JOB_RUNNING && state != WEIR_JOB_SETTLING) || old->is_dropped) {
+        return false;
+    }
+    if (old->lane == NULL) {
+        return true;
+    }
+    for (weir_list *node = old->lane_node.next; node != &old->lane->jobs;
+         node = node->next) {
+        if (WEIR_CONTAINER_OF(node, weir_job, lane_node)->ev.receipt.epoch >= epoch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The job of an earlier epoch at the same position that goes on in this one, or NULL. */
 static weir_job *flow_find_old_locked(const weir_job *job)
 {
     const weir_part *part = job->part;
+    const uint32_t epoch = job->ev.receipt.epoch;
+    size_t n_left = part->n_old;
 
-    for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
+    /* Those of earlier epochs stand before all others, but for adopted ones among them. */
+    for (weir_list *node = part->jobs.next; n_left > 0; node = node->next) {
         weir_job *old = WEIR_CONTAINER_OF(node, weir_job, part_node);
 
-        if (old->ev.receipt.epoch >= job->ev.receipt.epoch) {
-            return NULL; /* oldest first: the rest is as new */
+        if (old->ev.receipt.epoch >= epoch) {
+            continue;
         }
+        n_left--;
         if (weir_pos_cmp(old->ev.receipt.pos, job->ev.receipt.pos) == 0 &&
-            !old->is_dropped &&
-            (weir_job_get(old) == WEIR_JOB_RUNNING ||
-             weir_job_get(old) == WEIR_JOB_SETTLING)) {
+            flow_may_adopt_locked(old, epoch)) {
             return old;
         }
     }
@@ -162,6 +206,8 @@ static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
     if ((old = flow_find_old_locked(job)) != NULL) {
         /* The partition came back while its event still runs: that run counts. */
         old->ev.receipt.epoch = job->ev.receipt.epoch;
+        part->n_old--;
+        job->is_twin = true;
         weir_chain_add(&news->gone, job);
         return;
     }
@@ -259,8 +305,11 @@ static weir_reason flow_preset(const weir_flow *f, const weir_job *job, int64_t 
     return WEIR_REASON_NONE;
 }
 
-static void flow_claim_locked(weir_flow *f, weir_job *job)
+static void flow_claim_locked(weir_flow *f, weir_job *job, int64_t now)
 {
+    if (job->first_us == 0) {
+        job->still_us = flow_stood_us_locked(f, now);
+    }
     weir_list_remove(&job->ready_node);
     f->n_ready--;
     if (job->lane != NULL && job->lane->active != job) {
@@ -286,7 +335,7 @@ static size_t flow_take_preset_locked(weir_flow *f, weir_job **out, size_t cap,
         if (reason == WEIR_REASON_NONE) {
             break;
         }
-        flow_claim_locked(f, job);
+        flow_claim_locked(f, job, f->now_us);
         weir_job_move(job, WEIR_JOB_SETTLING);
         f->n_settling++;
         job->task = WEIR_TASK_SETTLE;
@@ -307,7 +356,7 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
         return 0;
     }
     if (f->is_open) {
-        return !f->is_probing && f->probe_us <= now && n > 0 ? 1 : 0;
+        return f->probe == NULL && f->probe_us <= now && n > 0 ? 1 : 0;
     }
     n_free = f->sub->concurrency - f->n_slots;
     if (batch->max > 1) {
@@ -340,12 +389,12 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
         if (n > 0 && flow_preset(f, job, wall_ms) != WEIR_REASON_NONE) {
             break;
         }
-        flow_claim_locked(f, job);
+        flow_claim_locked(f, job, now);
         job->task = WEIR_TASK_RUN;
         out[n++] = job;
     }
     if (n > 0) {
-        f->is_probing = f->is_open;
+        f->probe = f->is_open ? out[0] : NULL;
         *n_slots = is_batch ? n : 1;
         f->n_slots += *n_slots;
     }
@@ -380,6 +429,7 @@ void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n
         weir_job *job = jobs[i];
 
         job->is_lent = false;
+        f->probe = f->probe == job ? NULL : f->probe;
         if (weir_flow_is_closed(job)) {
             weir_flow_leave_locked(f, job, &news->gone, now, news);
             continue;
@@ -388,9 +438,6 @@ void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n
         weir_flow_ready_locked(f, job, true, now);
     }
     f->n_slots -= n_slots;
-    if (f->is_open && n > 0) {
-        f->is_probing = false;
-    }
     weir_flow_news_locked(f, now, news);
     weir_lock_give(&f->lock);
 }
@@ -403,10 +450,11 @@ void weir_flow_pend(weir_flow *f, size_t n)
     weir_lock_give(&f->lock);
 }
 
-void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t now,
-                            weir_flow_news *news)
+/* One job leaves; what stood behind it is the caller's to look at. */
+static void flow_leave_one_locked(weir_flow *f, weir_job *job, weir_chain *to,
+                                  weir_flow_news *news)
 {
-    weir_lane *lane = job->lane;
+    weir_part *part = job->part;
 
     if (weir_job_get(job) == WEIR_JOB_SETTLING) {
         f->n_settling--;
@@ -414,75 +462,82 @@ void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t
     if (job->is_again) {
         job->is_again = false;
         f->n_again--;
-        if (lane != NULL) {
-            lane->n_again--;
+        if (job->lane != NULL) {
+            job->lane->n_again--;
         }
     }
     weir_job_move(job, WEIR_JOB_DONE);
     weir_list_remove(&job->part_node);
-    job->part->n_jobs--;
+    part->n_jobs--;
+    part->n_old -= job->ev.receipt.epoch < part->epoch;
     f->n_jobs--;
     if (to == &news->done) {
-        atomic_fetch_add(&job->part->n_ending, 1);
-    } else if (job->part->n_jobs == 0 && weir_flow_is_retired(job)) {
+        atomic_fetch_add(&part->n_ending, 1);
+    } else if (part->n_jobs == 0 && weir_flow_is_retired(job)) {
         news->is_drained = true;
     }
     weir_chain_add(to, job);
-    if (lane == NULL) {
-        return;
+    if (job->lane != NULL) {
+        weir_lane_leave(&f->lanes, job);
     }
-    weir_lane_leave(&f->lanes, job);
-    if (job->spare == lane) {
-        return; /* it was the last */
-    }
-    weir_flow_open_locked(f, lane, now);
-    if (!weir_list_is_empty(&lane->jobs)) {
-        weir_job *first = WEIR_CONTAINER_OF(lane->jobs.next, weir_job, lane_node);
+}
 
-        if (weir_job_get(first) == WEIR_JOB_SETTLING && !first->is_lent &&
-            !first->is_answered && !first->is_stuck && first->due.at == 0 &&
-            weir_list_is_empty(&first->ready_node)) {
-            weir_list_push_back(&f->resend, &first->ready_node);
-            f->n_resend++;
+void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t now,
+                            weir_flow_news *news)
+{
+    for (;;) {
+        weir_lane *lane = job->lane;
+
+        flow_leave_one_locked(f, job, to, news);
+        if (lane == NULL || job->spare == lane) {
+            return; /* it was the last */
         }
+        weir_flow_open_locked(f, lane, now);
+        job = WEIR_CONTAINER_OF(lane->jobs.next, weir_job, lane_node);
+        if (!job->is_answered) {
+            break;
+        }
+        to = weir_flow_is_fenced(job) ? &news->gone : &news->done;
+    }
+    /* A send that waited for the earlier ones goes now. */
+    if (weir_job_get(job) == WEIR_JOB_SETTLING && !job->is_lent && !job->is_stuck &&
+        job->due.at == 0 && weir_list_is_empty(&job->ready_node)) {
+        weir_list_push_back(&f->resend, &job->ready_node);
+        f->n_resend++;
     }
 }
 
 void weir_flow_answered_locked(weir_flow *f, weir_job *job, int64_t now,
                                weir_flow_news *news)
 {
-    while (job != NULL && job->is_sent && job->is_answered && weir_lane_is_first(job)) {
-        weir_lane *lane = job->lane;
-        weir_job *behind = NULL;
-
-        if (lane != NULL && job->lane_node.next != &lane->jobs) {
-            behind = WEIR_CONTAINER_OF(job->lane_node.next, weir_job, lane_node);
-        }
+    if (weir_lane_is_first(job)) {
         weir_flow_leave_locked(
             f, job, weir_flow_is_fenced(job) ? &news->gone : &news->done, now, news);
-        job = behind;
     }
 }
 
-/* The breaker after a verdict: a probe that got through closes it. */
-static void flow_breaker_locked(weir_flow *f, weir_job *job, int64_t now)
+/* The breaker after a verdict: a probe that got through closes it. Calls that had begun before
+ * it opened say nothing new. */
+static void flow_breaker_locked(weir_flow *f, const weir_job *job, int64_t now)
 {
+    const bool is_probe = f->probe == job;
+
+    f->probe = is_probe ? NULL : f->probe;
     if (job->call.verdict != WEIR_UNAVAILABLE) {
-        if (f->is_open && f->is_probing) {
+        /* An event that does not decode has not reached the function. */
+        if (is_probe && job->ev.fault == WEIR_FAULT_NONE) {
             f->is_open = false;
-            f->is_probing = false;
             f->n_unavailable = 0;
         }
         return;
     }
-    if (!f->is_open || f->is_probing) {
+    if (!f->is_open || is_probe) {
         const int64_t delay_us =
             job->call.delay_ms >= 0
                 ? job->call.delay_ms * 1000
                 : weir_backoff_us(&f->sub->retry, ++f->n_unavailable, &f->rand);
 
         f->is_open = true;
-        f->is_probing = false;
         f->probe_us = now + delay_us;
     }
 }
@@ -502,10 +557,12 @@ static weir_reason flow_retry_locked(weir_flow *f, weir_job *job, int64_t now,
     const int64_t delay_us = job->call.delay_ms >= 0
                                  ? job->call.delay_ms * 1000
                                  : weir_backoff_us(rules, job->n_attempts, &f->rand);
+    const int64_t stood_us = flow_stood_us_locked(f, now) - job->still_us;
 
     *due = now + delay_us;
     if (job->n_attempts >= rules->attempts ||
-        (rules->give_up_us > 0 && *due - job->first_us > rules->give_up_us)) {
+        (rules->give_up_us > 0 &&
+         *due - job->first_us - stood_us > rules->give_up_us)) {
         return job->overran ? WEIR_REASON_TIMEOUT : WEIR_REASON_RETRIES;
     }
     return WEIR_REASON_NONE;
@@ -517,6 +574,12 @@ static void flow_settle_locked(weir_flow *f, weir_job *job, weir_reason reason,
     job->reason = (uint8_t)reason;
     weir_job_move(job, WEIR_JOB_SETTLING);
     f->n_settling++;
+    if (reason == WEIR_REASON_NONE && job->lane != NULL && job->lane->n_again > 0) {
+        /* An earlier result of its lane has failed since this one began: it waits until the
+         * earlier ones have left. */
+        job->is_lent = false;
+        return;
+    }
     weir_chain_add(&news->settle, job);
 }
 
@@ -535,7 +598,7 @@ static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
 
     if (job->is_dropped || weir_flow_is_fenced(job)) {
         job->is_lent = false;
-        f->is_probing = f->is_probing && !f->is_open;
+        f->probe = f->probe == job ? NULL : f->probe;
         weir_flow_leave_locked(f, job, &news->gone, now, news);
         return;
     }

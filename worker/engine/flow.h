@@ -36,6 +36,7 @@ struct weir_part {
     /* in the flow's list of parts, from the first assignment on */
     weir_list flow_node;
     size_t n_jobs;
+    size_t n_old;        /* of them, of epochs before the present one */
     uint32_t epoch;      /* the present one, or the last */
     uint32_t fenced;     /* verdicts of epochs up to this one are dropped */
     atomic_uint n_stuck; /* jobs whose dead letter fits nowhere */
@@ -107,7 +108,8 @@ void weir_flow_free(weir_flow *f);
 
 /* Takes all jobs of a chain, in order. A job with a fault has its dead letter in its lane's
  * turn. A job whose position still runs from an earlier epoch is not started twice: the old
- * one is adopted into the new epoch and the new one comes back in gone. */
+ * one is adopted into the new epoch and the new one comes back in gone, marked is_twin. But
+ * where an earlier event of its lane is to be repeated, so is this one, behind it. */
 void weir_flow_admit(weir_flow *f, weir_chain *jobs, int64_t now, weir_flow_news *news);
 
 /*

@@ -24,6 +24,7 @@ void weir_flow_assign(weir_flow *f, weir_part *part, uint32_t epoch)
     }
     WEIR_ASSERT(epoch > atomic_load(&part->retired));
     part->epoch = epoch;
+    part->n_old = part->n_jobs;
     part->begun = (weir_pos){ 0, 0 };
     weir_lock_give(&f->lock);
 }
@@ -45,19 +46,34 @@ static void epoch_unlist_locked(weir_flow *f, weir_job *job)
     }
 }
 
+/* Jobs that nobody has go. Gathered before, because with one that goes others of its lane may
+ * leave. */
+static void epoch_end_locked(weir_flow *f, weir_chain *jobs, weir_flow_news *news)
+{
+    weir_job *job;
+
+    while ((job = weir_chain_pop(jobs)) != NULL) {
+        epoch_unlist_locked(f, job);
+        if (weir_job_get(job) == WEIR_JOB_WAITING) {
+            f->n_waiting--;
+        }
+        weir_flow_leave_locked(f, job, &news->gone, f->now_us, news);
+    }
+}
+
 /* Takes out what need not or cannot be finished before until_us. Returns how many are left. */
 static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
                                 int64_t until_us, weir_flow_news *news)
 {
+    weir_chain ending = { 0 };
     size_t n_left = 0;
 
-    for (weir_list *node = part->jobs.next, *next; node != &part->jobs; node = next) {
+    for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
         const weir_job_state state = weir_job_get(job);
         const bool is_below =
             !part->acks_each && weir_pos_cmp(job->ev.receipt.pos, part->begun) <= 0;
 
-        next = node->next;
         if (job->ev.receipt.epoch > epoch) {
             continue;
         }
@@ -66,12 +82,9 @@ static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
             n_left++;
             continue;
         }
-        epoch_unlist_locked(f, job);
-        if (state == WEIR_JOB_WAITING) {
-            f->n_waiting--;
-        }
-        weir_flow_leave_locked(f, job, &news->gone, 0, news);
+        weir_chain_add(&ending, job);
     }
+    epoch_end_locked(f, &ending, news);
     return n_left;
 }
 
@@ -95,15 +108,16 @@ size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch, int64_t u
 void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
                      weir_flow_news *news)
 {
+    weir_chain ending = { 0 };
+
     weir_lock_take(&f->lock);
     WEIR_ASSERT(epoch <= atomic_load(&part->retired));
     part->fenced = epoch;
     atomic_store(&part->closed, epoch);
-    for (weir_list *node = part->jobs.next, *next; node != &part->jobs; node = next) {
+    for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
         const weir_job_state state = weir_job_get(job);
 
-        next = node->next;
         if (job->ev.receipt.epoch > epoch) {
             continue;
         }
@@ -114,21 +128,17 @@ void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
         if (job->is_lent || job->is_answered) {
             continue; /* its answer, or an earlier one of its lane, ends it */
         }
-        epoch_unlist_locked(f, job);
-        if (state == WEIR_JOB_WAITING) {
-            f->n_waiting--;
-        }
         if (job->is_stuck) {
             job->is_stuck = false;
             part->n_stuck--;
         }
-        if (!job->is_sent && atomic_load(&job->n_unanswered) > 0 &&
-            atomic_fetch_sub(&job->n_unanswered, 1) > 1) {
-            job->is_lent = true; /* partly with the sink: the last answer ends it */
-            continue;
+        if (weir_flow_unhold_locked(job)) {
+            weir_chain_add(&ending, job);
+        } else {
+            epoch_unlist_locked(f, job);
         }
-        weir_flow_leave_locked(f, job, &news->gone, 0, news);
     }
+    epoch_end_locked(f, &ending, news);
     weir_flow_news_locked(f, 0, news);
     weir_lock_give(&f->lock);
 }
@@ -176,17 +186,21 @@ void weir_flow_stop(weir_flow *f, int64_t until_us, weir_flow_news *news)
     weir_lock_give(&f->lock);
 }
 
-/* The job of the part at that position, or NULL. */
+/* The job of the part at that position, or NULL. Epochs that are over may have left others
+ * there that still run; the stuck one is meant. */
 static weir_job *epoch_find_locked(const weir_part *part, weir_pos pos)
 {
+    weir_job *found = NULL;
+
     for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
 
-        if (weir_pos_cmp(job->ev.receipt.pos, pos) == 0) {
-            return job;
+        if (weir_pos_cmp(job->ev.receipt.pos, pos) == 0 &&
+            (found == NULL || job->is_stuck)) {
+            found = job;
         }
     }
-    return NULL;
+    return found;
 }
 
 bool weir_flow_has(weir_flow *f, const weir_part *part, weir_pos pos)

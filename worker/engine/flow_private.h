@@ -34,9 +34,14 @@ struct weir_flow {
     atomic_bool hint_room;
 
     /* The breaker: a function has said that what it calls is down. */
-    bool is_open, is_probing;
+    bool is_open;
+    const weir_job *probe;  /* the one event that is tried meanwhile; NULL: none */
     uint32_t n_unavailable; /* in a row */
     int64_t probe_us;
+
+    /* Time in which nothing could begin (paused, or open), for give_up_after. */
+    int64_t now_us; /* the latest that a caller has said */
+    int64_t still_us, still_since_us;
 };
 
 /* All of these: the caller holds the lock. */
@@ -45,12 +50,15 @@ void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_first, int64_t 
 /* Puts the lane's next job into ready if it may begin and is not there yet. */
 void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now);
 /* The job leaves flow, part and lane and joins `to`; what was waiting for it in its lane
- * follows (news->done), or is sent (resend), or begins (ready). */
+ * follows (news->done or gone), or is sent (resend), or begins (ready). */
 void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t now,
                             weir_flow_news *news);
 /* The job is answered: it is done now, or when the earlier ones of its lane are. */
 void weir_flow_answered_locked(weir_flow *f, weir_job *job, int64_t now,
                                weir_flow_news *news);
+/* Its epoch is over and no more of it is sent: gives up the sender's hold. False: some of its
+ * outputs are still with the sink, whose last answer ends it. */
+bool weir_flow_unhold_locked(weir_job *job);
 /* True if the verdicts of the job's epoch are dropped. */
 static inline bool weir_flow_is_fenced(const weir_job *job)
 {

@@ -32,6 +32,20 @@ void weir_flow_sent(weir_flow *f, weir_job *const *jobs, size_t n, int64_t now,
     weir_lock_give(&f->lock);
 }
 
+bool weir_flow_unhold_locked(weir_job *job)
+{
+    if (!job->has_hold) {
+        return true;
+    }
+    job->has_hold = false;
+    if (atomic_fetch_sub(&job->n_unanswered, 1) == 1) {
+        return true;
+    }
+    job->is_lent = true; /* to the sink */
+    job->is_dropped = true;
+    return false;
+}
+
 /* The job's epoch is fenced: it ends here unless the sink still reads its outputs. */
 static bool settle_gone_locked(weir_flow *f, weir_job *job, int64_t now,
                                weir_flow_news *news)
@@ -52,8 +66,7 @@ void weir_flow_unsent(weir_flow *f, weir_job *const *jobs, size_t n, int64_t now
 
         job->is_lent = false;
         if (weir_flow_is_fenced(job)) {
-            /* Give up the sender's hold; the last answer ends it if one is still out. */
-            if (atomic_fetch_sub(&job->n_unanswered, 1) == 1) {
+            if (weir_flow_unhold_locked(job)) {
                 weir_flow_leave_locked(f, job, &news->gone, now, news);
             }
             continue;

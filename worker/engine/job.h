@@ -94,8 +94,11 @@ struct weir_job {
     bool
         /* a sink that does not keep order: the lane opens at the answer */
         is_late_open;
-    bool is_stuck;        /* its dead letter fits nowhere */
-    bool is_dropped;      /* CLAIMED, but its epoch was over before it began */
+    bool is_stuck; /* its dead letter fits nowhere */
+    /* CLAIMED, but its epoch was over before it began; SETTLING, and its epoch was over
+     * before all of its outputs were sent */
+    bool is_dropped;
+    bool is_twin;         /* gone: an older job with its event has been adopted */
     bool is_omitted;      /* its dead letter is without payload (weir skip) */
     bool wants_lane;      /* its spare is named: it goes into a lane */
     bool overran;         /* the last attempt went on past its timeout */
@@ -116,6 +119,7 @@ struct weir_job {
     int64_t begun_us;          /* of the attempt */
     atomic_llong deadline_us;  /* of the attempt; WEIR_NEVER: none */
     int64_t first_us;          /* of the first attempt; 0: none yet */
+    int64_t still_us;          /* how long the flow had stood still until then */
     int64_t first_ms, last_ms; /* wall time of first and last attempt */
     /* since when an address that only the function named fails; 0 */
     int64_t unsent_us;

@@ -138,6 +138,7 @@ static void line_job_clear(weir_job *job)
     job->bucket = WEIR_BUCKET_NONE;
     job->is_lent = job->is_sent = job->is_answered = job->is_again = false;
     job->is_late_open = job->is_stuck = job->is_dropped = job->is_omitted = false;
+    job->is_twin = false;
     job->wants_lane = job->overran = job->is_overrun_seen = false;
     job->is_dead_made = job->is_stamped = job->has_hold = false;
     job->sent = WEIR_JOB_OK;
@@ -284,7 +285,9 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     line_acks acks = { .is_giveback = is_giveback };
 
     for (weir_job *job = chain->head; job != NULL; job = job->next) {
-        line_acks_add(&acks, job);
+        if (!job->is_twin) { /* the event of a twin is still being handled */
+            line_acks_add(&acks, job);
+        }
         if (!is_giveback) {
             line_count_end(line, job, now);
         }
