@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow_private - what the three files of the flow share: flow.c (admit, take, finish),
- * flow_settle.c (sent, settled, again) and flow_epoch.c (assign, retire, fence, views).
+ * flow_private - what the four files of the flow share: flow.c (admit, take), flow_finish.c
+ * (verdicts, leaving), flow_settle.c (sent, settled, again) and flow_epoch.c (assign, retire, fence, views).
  */
 #ifndef WEIR_ENGINE_FLOW_PRIVATE_H
 #define WEIR_ENGINE_FLOW_PRIVATE_H
@@ -56,6 +56,10 @@ void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t
 /* The job is answered: it is done now, or when the earlier ones of its lane are. */
 void weir_flow_answered_locked(weir_flow *f, weir_job *job, int64_t now,
                                weir_flow_news *news);
+/* How long the flow has stood still in all. */
+int64_t weir_flow_stood_us_locked(const weir_flow *f, int64_t now);
+/* The reason that an event's own fault gives, or the other. */
+weir_reason weir_flow_fault_reason(const weir_job *job, weir_reason otherwise);
 /* Its epoch is over and no more of it is sent: gives up the sender's hold. False: some of its
  * outputs are still with the sink, whose last answer ends it. */
 bool weir_flow_unhold_locked(weir_job *job);
