@@ -1,0 +1,66 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_check - `weir check`.
+ */
+#include "worker/app/cli.h"
+
+static int check_schema(void)
+{
+    weir_buf out = { 0 };
+
+    weir_config_schema(&out);
+    int code = weir_cli_print(&out);
+    weir_buf_fini(&out);
+    return code;
+}
+
+static int check_print(const weir_cli *cli, const weir_config *cfg)
+{
+    weir_buf json = { 0 }, yaml = { 0 };
+    weir_err err = { 0 };
+    int code;
+
+    weir_config_json(cfg, &json);
+    if (weir_cli_wants_json(cli)) {
+        weir_buf_char(&json, '\n');
+        code = weir_cli_print(&json);
+    } else if (weir_json_to_yaml(weir_buf_slice(&json), &yaml, &err) != WEIR_OK) {
+        code = weir_cli_fail(WEIR_EXIT_INTERNAL, "%s", err.text);
+    } else {
+        code = weir_cli_print(&yaml);
+    }
+    weir_buf_fini(&json);
+    weir_buf_fini(&yaml);
+    return code;
+}
+
+int weir_cmd_check(const weir_cli *cli)
+{
+    const char *path = weir_cli_get(cli, "config");
+    weir_config *cfg = NULL;
+    int code = WEIR_EXIT_OK;
+
+    if (weir_cli_get(cli, "schema") != NULL) {
+        return check_schema();
+    }
+    (void)weir_config_load(path == NULL ? "weir.yaml" : path, &cfg);
+    if (cfg == NULL) {
+        return weir_cli_fail(WEIR_EXIT_INTERNAL, "out of memory");
+    }
+    (void)weir_config_check_functions(cfg);
+    weir_cli_findings(cfg, true);
+    if (cfg->diags.n_errors > 0) {
+        code = WEIR_EXIT_CONFIG;
+    } else if (weir_cli_get(cli, "print") != NULL) {
+        code = check_print(cli, cfg);
+    } else {
+        fprintf(stderr,
+                "%s: %zu subscription%s, %zu function%s: no errors, %zu warning%s\n",
+                cfg->path, cfg->n_subs, cfg->n_subs == 1 ? "" : "s", cfg->n_functions,
+                cfg->n_functions == 1 ? "" : "s", cfg->diags.n_warnings,
+                cfg->diags.n_warnings == 1 ? "" : "s");
+    }
+    weir_config_free(cfg);
+    return code;
+}
