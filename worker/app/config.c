@@ -144,7 +144,7 @@ static void config_queue(weir_config *cfg, const weir_yaml_pair *pair)
         return;
     }
     queue->name = pair->key->text;
-    queue->type = &weir_queue_types[head.type];
+    queue->type = weir_queue_types[head.type];
     queue->node = pair->value;
     queue->opts = calloc(1, queue->type->opts_size);
     if (queue->opts == NULL ||

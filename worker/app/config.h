@@ -97,7 +97,8 @@ typedef struct weir_config_sub {
     weir_order order;
     uint32_t concurrency;
     weir_dead_mode dead_mode;
-    const char *dead; /* an address; NULL: one for each topic (pattern), drop or stop */
+    /* an address; NULL: one for each topic (pattern), drop or stop */
+    const char *dead;
     weir_pointer *key_pointer;
     weir_filter *filter;
 } weir_config_sub;

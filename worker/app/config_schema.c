@@ -170,9 +170,9 @@ void weir_config_schema(weir_buf *out)
     schema_object(out, 2, weir_worker_rows, "");
     weir_buf_str(out, ",\n    \"queues\": {\n      \"type\": \"object\",\n"
                       "      \"additionalProperties\": { \"anyOf\": [");
-    for (const weir_queue_type *type = weir_queue_types; type->name != NULL; type++) {
-        weir_buf_str(out, type == weir_queue_types ? "\n        " : ",\n        ");
-        schema_object(out, 4, type->rows, type->name);
+    for (size_t i = 0; weir_queue_types[i] != NULL; i++) {
+        weir_buf_str(out, i == 0 ? "\n        " : ",\n        ");
+        schema_object(out, 4, weir_queue_types[i]->rows, weir_queue_types[i]->name);
     }
     weir_buf_str(out,
                  " ] }\n    },\n    \"functions\": {\n      \"type\": \"object\",\n"

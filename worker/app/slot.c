@@ -90,7 +90,8 @@ void weir_slot_publish(weir_slot *slot, const char *admin)
     int n = snprintf(text, sizeof(text), "%ld %s\n", (long)getpid(),
                      admin[0] == '\0' ? "-" : admin);
     if (ftruncate(slot->fd, 0) != 0 || pwrite(slot->fd, text, (size_t)n, 0) != n) {
-        return; /* only `weir skip` would have read it; it says that it found nobody */
+        /* only `weir skip` would have read it; it says that it found nobody */
+        return;
     }
 }
 

@@ -45,8 +45,9 @@ struct weir_yaml {
     char *text;       /* scalar: NUL-terminated, without NULs inside */
     weir_yaml_pair *pairs;
     weir_yaml **items;
-    size_t n;      /* pairs or items */
-    size_t weight; /* nodes of the tree below, aliases counted as often as they stand */
+    size_t n; /* pairs or items */
+    /* nodes of the tree below, aliases counted as often as they stand */
+    size_t weight;
 };
 
 /*
