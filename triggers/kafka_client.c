@@ -45,7 +45,7 @@ static void client_error(rd_kafka_t *rk, int code, const char *reason, void *opa
 
     switch ((rd_kafka_resp_err_t)code) {
     case RD_KAFKA_RESP_ERR__FATAL:
-        code = (int)rd_kafka_fatal_error(rk, text, sizeof(text));
+        rd_kafka_fatal_error(rk, text, sizeof(text));
         weir_kafka_source_trouble(src, WEIR_TROUBLE_FATAL, text);
         src->wants_new = true;
         break;

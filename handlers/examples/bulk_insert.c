@@ -115,7 +115,7 @@ static void insert(void *state, weir_batch *batch)
 
         bytes += weir_event_position(ev).len + weir_event_data(ev).len + 2;
     }
-    lines = malloc(bytes);
+    lines = malloc(bytes + 1);
     for (size_t i = 0; lines != NULL && i < n; i++) {
         const weir_event *ev = weir_batch_event(batch, i);
         const weir_slice position = weir_event_position(ev);

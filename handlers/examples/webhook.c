@@ -128,7 +128,8 @@ static bool wait_for_turn(hook *h, const weir_call *call)
         if (weir_call_cancelled(call)) {
             return false;
         }
-        poll(NULL, 0, left > SLICE_MS * 1000 ? SLICE_MS : (int)(left / 1000) + 1);
+        poll(NULL, 0,
+             left > SLICE_MS * INT64_C(1000) ? SLICE_MS : (int)(left / 1000) + 1);
     }
     return true;
 }

@@ -15,7 +15,7 @@ __attribute__((constructor)) static void at_load(void)
     const char *value = getenv("WEIR_TEST_COLOUR");
 
     if (value != NULL && strlen(value) < sizeof(colour)) {
-        strcpy(colour, value);
+        memcpy(colour, value, strlen(value) + 1);
     }
 }
 
