@@ -1,0 +1,505 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_kafka_sink - the Kafka sink against a real broker: what arrives, in which order, and
+ * which answer each output gets.
+ */
+#include "tests/support/kafka_kit.h"
+#include "triggers/kafka_producer.h"
+#include "triggers/kafka_sink.h"
+#include "worker/base/clock.h"
+#include "worker/base/lock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST 4000
+
+static weir_broker *kafka;
+
+/* A sink, its outputs and their answers. */
+typedef struct rig {
+    weir_kafka_queue queue;
+    weir_sink_setup setup;
+    void *self;
+    weir_out outs[MOST];
+    char keys[MOST][16];
+    weir_sent answers[MOST]; /* under the lock, like the rest */
+    int n_answers[MOST];
+    size_t n_answered;
+    weir_lock lock;
+    weir_signal signal;
+} rig;
+
+static void rig_done(void *arg, const weir_sent_result *results, size_t n)
+{
+    rig *r = arg;
+
+    weir_lock_take(&r->lock);
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = (size_t)(results[i].out - r->outs);
+
+        r->answers[at] = results[i].sent;
+        r->n_answers[at]++;
+        r->n_answered++;
+    }
+    weir_lock_give(&r->lock);
+    weir_signal_raise(&r->signal, INT_MAX);
+}
+
+static rig *rig_new(size_t max_bytes)
+{
+    weir_err err;
+    rig *r = calloc(1, sizeof(*r));
+
+    assert_non_null(r);
+    weir_lock_init(&r->lock, WEIR_RANK_LEAF);
+    r->queue.brokers = strdup(weir_broker_address(kafka));
+    r->setup = (weir_sink_setup){
+        .queue = &r->queue,
+        .queue_name = "kafka",
+        .service = "test",
+        .instance = "one",
+        .max_bytes = max_bytes,
+        .max_record = 1 << 20,
+        .done = rig_done,
+        .arg = r,
+    };
+    r->self = calloc(1, weir_kafka_sink.size);
+    assert_non_null(r->self);
+    if (weir_kafka_sink.open(r->self, &r->setup, &err) != WEIR_OK) {
+        fail_msg("%s", err.text);
+    }
+    return r;
+}
+
+static void rig_free(rig *r)
+{
+    assert_true(weir_kafka_sink.close(r->self, weir_clock_us() + 20000000));
+    weir_opt_fini(weir_kafka_queue_opts, &r->queue);
+    weir_lock_fini(&r->lock);
+    free(r->self);
+    free(r);
+}
+
+/* The output of that number: a key, data, no headers. */
+static weir_out *rig_out(rig *r, size_t i, void *target, const char *key,
+                         weir_slice data)
+{
+    snprintf(r->keys[i], sizeof(r->keys[i]), "%s", key == NULL ? "" : key);
+    r->outs[i] = (weir_out){
+        .target = target,
+        .key = key == NULL ? WEIR_SLICE_NONE : weir_slice_of(r->keys[i]),
+        .data = data,
+        .partition = -1,
+        .time_ms = -1,
+    };
+    return &r->outs[i];
+}
+
+static void *rig_target(rig *r, const char *name)
+{
+    void *target;
+
+    assert_int_equal(weir_kafka_sink.target(r->self, name, &target, NULL), WEIR_OK);
+    return target;
+}
+
+/* Sends [from, to), waiting for room, and then for all answers. */
+static void rig_send(rig *r, size_t from, size_t to)
+{
+    const int64_t until = weir_clock_us() + 60000000;
+    size_t n = from;
+
+    for (;;) {
+        const unsigned seen = weir_signal_read(&r->signal);
+
+        while (n < to) {
+            weir_out *out = &r->outs[n];
+
+            if (weir_kafka_sink.send(r->self, &out, 1) == 0) {
+                break;
+            }
+            n++;
+        }
+        weir_lock_take(&r->lock);
+        size_t n_open = 0;
+
+        for (size_t i = from; i < to; i++) {
+            n_open += r->n_answers[i] == 0;
+        }
+        weir_lock_give(&r->lock);
+        if (n == to && n_open == 0) {
+            return;
+        }
+        assert_true(weir_clock_us() < until);
+        weir_signal_wait(&r->signal, seen, weir_clock_us() + 50000);
+    }
+}
+
+/* Again and again until each has an answer other than AGAIN. */
+static void rig_send_all(rig *r, size_t from, size_t to)
+{
+    rig_send(r, from, to);
+    for (size_t i = from; i < to; i++) {
+        while (r->answers[i] == WEIR_SENT_AGAIN) {
+            r->n_answers[i] = 0;
+            rig_send(r, i, i + 1);
+        }
+    }
+}
+
+static void new_topic(char *name, int n_partitions, const char *const *settings)
+{
+    weir_err err;
+
+    weir_broker_name("snk", name, 80);
+    if (weir_broker_topic(kafka, name, n_partitions, settings, &err) != WEIR_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+/* Everything of a topic, in the order of its partitions. */
+typedef struct seen {
+    int n, last[16], n_out_of_order;
+    int32_t partition;
+    char text[256];
+    int64_t time_ms;
+    bool has_key, has_data;
+    size_t n_headers;
+    char headers[64];
+} seen;
+
+static void see(void *arg, const rd_kafka_message_t *msg)
+{
+    seen *s = arg;
+    rd_kafka_headers_t *headers;
+    rd_kafka_timestamp_type_t type;
+
+    s->n++;
+    s->partition = msg->partition;
+    s->has_key = msg->key != NULL;
+    s->has_data = msg->payload != NULL;
+    s->time_ms = rd_kafka_message_timestamp(msg, &type);
+    snprintf(s->text, sizeof(s->text), "%.*s", (int)(msg->len < 200 ? msg->len : 200),
+             msg->payload == NULL ? "" : (const char *)msg->payload);
+    s->n_headers = 0;
+    s->headers[0] = '\0';
+    if (rd_kafka_message_headers(msg, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        s->n_headers = rd_kafka_header_cnt(headers);
+        for (size_t i = 0; i < s->n_headers; i++) {
+            const char *name;
+            const void *value;
+            size_t len;
+
+            rd_kafka_header_get_all(headers, i, &name, &value, &len);
+            snprintf(s->headers + strlen(s->headers),
+                     sizeof(s->headers) - strlen(s->headers), "%s=%.*s;", name,
+                     (int)len, value == NULL ? "" : (const char *)value);
+        }
+    }
+}
+
+static void an_output_arrives_with_all_that_it_carries(void **state)
+{
+    const weir_header headers[] = {
+        { "a", WEIR_SLICE_LIT("1") },
+        { "b", WEIR_SLICE_LIT("") },
+        { "a", WEIR_SLICE_LIT("2") },
+    };
+    char topic[80];
+    seen s = { 0 };
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 3, NULL);
+    weir_out *out = rig_out(r, 0, rig_target(r, topic), NULL, WEIR_SLICE_NONE);
+
+    out->headers = headers;
+    out->n_headers = 3;
+    out->partition = 2;
+    out->time_ms = 1700000000123;
+    rig_send_all(r, 0, 1);
+    assert_int_equal(r->answers[0], WEIR_SENT_OK);
+    assert_int_equal(kit_read(r->queue.brokers, topic, see, &s), 1);
+    assert_int_equal(s.partition, 2);
+    assert_false(s.has_key);
+    assert_false(s.has_data);
+    assert_int_equal(s.time_ms, 1700000000123);
+    assert_string_equal(s.headers, "a=1;b=;a=2;");
+    rig_free(r);
+}
+
+static void check_partition(void *arg, const rd_kafka_message_t *msg)
+{
+    int *n = arg;
+
+    assert_int_equal(msg->partition,
+                     rd_kafka_msg_partitioner_murmur2_random(
+                         msg->rkt, msg->key, msg->key_len, 7, NULL, NULL));
+    ++*n;
+}
+
+static void keys_go_where_a_java_client_would_put_them(void **state)
+{
+    char topic[80], key[16];
+    int n = 0;
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 7, NULL);
+    void *target = rig_target(r, topic);
+
+    for (size_t i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "key-%zu", i);
+        rig_out(r, i, target, key, WEIR_SLICE_LIT("x"));
+    }
+    rig_send_all(r, 0, 100);
+    assert_int_equal(kit_read(r->queue.brokers, topic, check_partition, &n), 100);
+    rig_free(r);
+}
+
+/* Numbers of one key must rise. */
+static void see_order(void *arg, const rd_kafka_message_t *msg)
+{
+    seen *s = arg;
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.*s", (int)(msg->len < 16 ? msg->len : 16),
+             (const char *)msg->payload);
+    const int key = ((const char *)msg->key)[0] - 'a';
+    const int number = atoi(text);
+
+    s->n++;
+    s->n_out_of_order += number <= s->last[key];
+    s->last[key] = number;
+}
+
+/* Sends n outputs with keys a..h, of which every `each`-th is large. */
+static void send_mixed(rig *r, void *target, size_t n, size_t each, size_t small,
+                       size_t large, char *bytes)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char key[2] = { (char)('a' + i % 8), '\0' };
+        const size_t len = i % each == each - 1 ? large : small;
+        char *data = bytes + i * (small + 16);
+
+        if (len == large) {
+            data = malloc(large);
+            assert_non_null(data);
+            memset(data, 'x', large);
+        }
+        snprintf(data, 24, "%zu.", i + 1);
+        rig_out(r, i, target, key, (weir_slice){ data, len });
+    }
+    rig_send_all(r, 0, n);
+    for (size_t i = 0; i < n; i++) {
+        const bool is_large = r->outs[i].data.len == large;
+
+        assert_int_equal(r->answers[i], is_large ? WEIR_SENT_TOO_LARGE : WEIR_SENT_OK);
+        if (is_large) {
+            free((void *)(uintptr_t)r->outs[i].data.data);
+        }
+    }
+}
+
+static void
+only_a_record_that_is_too_large_alone_is_blamed_on_a_small_topic(void **state)
+{
+    const char *settings[] = { "max.message.bytes=2000", NULL };
+    static char bytes[1000 * 416];
+    char topic[80];
+    seen s = { 0 };
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    /* 400 bytes each: any batch of six is over the limit, none of them is alone. */
+    new_topic(topic, 2, settings);
+    send_mixed(r, rig_target(r, topic), 1000, 97, 400, 5000, bytes);
+    assert_int_equal(kit_read(r->queue.brokers, topic, see_order, &s), 990);
+    assert_int_equal(s.n_out_of_order, 0);
+    rig_free(r);
+}
+
+static void
+a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not(void **state)
+{
+    static char bytes[600 * 1016];
+    char topic[80];
+    seen s = { 0 };
+    rig *r = rig_new(64 << 20);
+
+    (void)state;
+    new_topic(topic, 1, NULL);
+    send_mixed(r, rig_target(r, topic), 600, 100, 1000, 1500000, bytes);
+    assert_int_equal(kit_read(r->queue.brokers, topic, see_order, &s), 594);
+    assert_int_equal(s.n_out_of_order, 0);
+    rig_free(r);
+}
+
+static void
+a_record_without_key_is_invalid_on_a_compacted_topic_and_others_are_not(void **state)
+{
+    const char *settings[] = { "cleanup.policy=compact", NULL };
+    char topic[80];
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 1, settings);
+    void *target = rig_target(r, topic);
+
+    /* The topic's settings are known once the first one is through. */
+    rig_out(r, 0, target, "k", WEIR_SLICE_LIT("first"));
+    rig_send_all(r, 0, 1);
+    for (size_t i = 1; i < 50; i++) {
+        rig_out(r, i, target, i % 5 == 0 ? NULL : "k", WEIR_SLICE_LIT("x"));
+    }
+    rig_send_all(r, 1, 50);
+    for (size_t i = 1; i < 50; i++) {
+        assert_int_equal(r->answers[i], i % 5 == 0 ? WEIR_SENT_INVALID : WEIR_SENT_OK);
+    }
+    rig_free(r);
+}
+
+static void a_missing_topic_is_unknown_until_it_is_made(void **state)
+{
+    char topic[80], other[100];
+    weir_err err;
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 1, NULL);
+    snprintf(other, sizeof(other), "%s.later", topic);
+    rig_out(r, 0, rig_target(r, other), "k", WEIR_SLICE_LIT("x"));
+    rig_send_all(r, 0, 1);
+    assert_int_equal(r->answers[0], WEIR_SENT_UNKNOWN);
+    assert_int_equal(weir_broker_topic(kafka, other, 1, NULL, &err), WEIR_OK);
+    for (int64_t until = kit_clock_ms() + 30000; r->answers[0] != WEIR_SENT_OK;) {
+        assert_true(kit_clock_ms() < until);
+        r->n_answers[0] = 0;
+        rig_send_all(r, 0, 1);
+    }
+    assert_int_equal(kit_read(r->queue.brokers, other, NULL, NULL), 1);
+    rig_free(r);
+}
+
+static void a_full_queue_takes_less_and_nothing_is_lost(void **state)
+{
+    static char data[20000];
+    char topic[80];
+    weir_out *outs[MOST];
+    rig *r = rig_new(1 << 20); /* the client's queue has 4 MiB at least */
+
+    (void)state;
+    memset(data, 'x', sizeof(data));
+    new_topic(topic, 1, NULL);
+    void *target = rig_target(r, topic);
+
+    rig_out(r, 0, target, "k", WEIR_SLICE_LIT("first"));
+    rig_send_all(r, 0, 1);
+    for (size_t i = 1; i < 2000; i++) {
+        outs[i] = rig_out(r, i, target, "k", (weir_slice){ data, sizeof(data) });
+    }
+    const size_t n = weir_kafka_sink.send(r->self, outs + 1, 1999);
+
+    assert_true(n > 0 && n < 1999);
+    rig_send(r, 1 + n, 2000);
+    assert_int_equal(weir_kafka_sink.flush(r->self, weir_clock_us() + 30000000),
+                     WEIR_OK);
+    for (size_t i = 0; i < 2000; i++) {
+        assert_int_equal(r->n_answers[i], 1);
+        assert_int_equal(r->answers[i], WEIR_SENT_OK);
+    }
+    assert_int_equal(kit_read(r->queue.brokers, topic, NULL, NULL), 2000);
+    rig_free(r);
+}
+
+static void a_fatal_error_answers_everything_and_a_new_producer_goes_on(void **state)
+{
+    char topic[80];
+    rig *r = rig_new(8 << 20);
+    weir_kafka_sender *sender = r->self;
+
+    (void)state;
+    new_topic(topic, 1, NULL);
+    void *target = rig_target(r, topic);
+
+    for (size_t i = 0; i < 200; i++) {
+        rig_out(r, i, target, "k", WEIR_SLICE_LIT("x"));
+    }
+    rig_send_all(r, 0, 100);
+    weir_lock_take(&sender->lock);
+    assert_int_equal(rd_kafka_test_fatal_error(
+                         sender->producers[WEIR_KAFKA_BATCHED].rk,
+                         RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "test"),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    weir_lock_give(&sender->lock);
+    rig_send_all(r, 100, 200);
+    for (size_t i = 0; i < 200; i++) {
+        assert_int_equal(r->answers[i], WEIR_SENT_OK);
+        assert_int_equal(r->n_answers[i], 1);
+    }
+    assert_int_equal(kit_read(r->queue.brokers, topic, NULL, NULL), 200);
+    rig_free(r);
+}
+
+static void a_probe_knows_how_large_a_record_may_be(void **state)
+{
+    const char *settings[] = { "max.message.bytes=5000", NULL };
+    char topic[80];
+    size_t largest = 0;
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 1, settings);
+    assert_int_equal(
+        weir_kafka_sink.probe(r->self, rig_target(r, topic), 10000000, &largest, NULL),
+        WEIR_OK);
+    assert_int_equal(largest, 5000);
+    rig_free(r);
+}
+
+static int setup_group(void **state)
+{
+    weir_err err;
+
+    (void)state;
+    if (weir_broker_share_kafka(WEIR_KAFKA_NEW, &kafka, &err) != WEIR_OK) {
+        print_error("%s\n", err.text);
+        return -1;
+    }
+    return 0;
+}
+
+static int teardown_group(void **state)
+{
+    (void)state;
+    weir_broker_free(kafka);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_output_arrives_with_all_that_it_carries),
+        cmocka_unit_test(keys_go_where_a_java_client_would_put_them),
+        cmocka_unit_test(
+            only_a_record_that_is_too_large_alone_is_blamed_on_a_small_topic),
+        cmocka_unit_test(
+            a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not),
+        cmocka_unit_test(
+            a_record_without_key_is_invalid_on_a_compacted_topic_and_others_are_not),
+        cmocka_unit_test(a_missing_topic_is_unknown_until_it_is_made),
+        cmocka_unit_test(a_full_queue_takes_less_and_nothing_is_lost),
+        cmocka_unit_test(a_fatal_error_answers_everything_and_a_new_producer_goes_on),
+        cmocka_unit_test(a_probe_knows_how_large_a_record_may_be),
+    };
+
+    return cmocka_run_group_tests(tests, setup_group, teardown_group);
+}
