@@ -47,6 +47,7 @@ void weir_kafka_caps_of(int version, weir_kafka_caps *out)
     *out = (weir_kafka_caps){
         .version = version,
         .needs_wake = v < KAFKA_VERSION(2, 2, 0),
+        .seek_scale = v < KAFKA_VERSION(2, 1, 0) ? 1000 : 1,
         .has_epochs = v >= KAFKA_VERSION(2, 1, 0),
         .has_backoff = v >= KAFKA_VERSION(2, 2, 0),
         .has_telemetry = v >= KAFKA_VERSION(2, 5, 0),

@@ -47,8 +47,9 @@ typedef struct weir_kafka_caps {
     bool has_backoff; /* from 2.2.0: fetch.queue.backoff.ms */
     /* from 2.6.1: cooperative-sticky does not loop for ever */
     bool has_cooperative;
-    bool has_kip848;     /* from 2.15.0: group.protocol=consumer can be trusted */
-    bool has_telemetry;  /* from 2.5.0: enable.metrics.push */
+    bool has_kip848;    /* from 2.15.0: group.protocol=consumer can be trusted */
+    bool has_telemetry; /* from 2.5.0: enable.metrics.push */
+    int seek_scale;     /* below 2.1.0 a seek's timeout is a thousand times too short */
     const char *refused; /* why this version is not used at all; NULL: it is */
     const char *warning; /* what people should know of it; NULL: nothing */
 } weir_kafka_caps;

@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PLACE_SEEK_MS 2000
+#define PLACE_FORWARD_US 10000000
+#define PLACE_FORWARD_STEP_US 20000
+
 /* Where the client has to go on for this part. */
 static int64_t place_fetch_position(const weir_kafka_part *part)
 {
@@ -19,7 +23,11 @@ static int64_t place_fetch_position(const weir_kafka_part *part)
                : part->stash[part->at_stash + part->n_stash - 1]->offset + 1;
 }
 
-/* A fetcher that gave up cannot seek: the assignment is given once more, as it is. */
+/*
+ * A fetcher that gave up cannot seek: the assignment is given once more, as it is. That stops
+ * the fetchers first, which takes their queues out of our forward at a time that nobody
+ * tells, so the forward is put back again and again for a while.
+ */
 static void place_assign_again(weir_kafka_reader *src, const weir_kafka_part *only)
 {
     const char *protocol = rd_kafka_rebalance_protocol(src->client->rk);
@@ -55,6 +63,41 @@ static void place_assign_again(weir_kafka_reader *src, const weir_kafka_part *on
                  src->setup->sub_name, rd_kafka_err2str(code));
         src->wants_new = true;
     }
+    src->next_forward_us = 0;
+    src->forward_until_us = weir_clock_us() + PLACE_FORWARD_US;
+}
+
+void weir_kafka_place_forward(weir_kafka_reader *src, int64_t now_us)
+{
+    src->next_forward_us = now_us + PLACE_FORWARD_STEP_US;
+    for (size_t i = 0; i < src->n_parts; i++) {
+        const weir_kafka_part *part = src->parts[i];
+
+        if (part->is_assigned && !part->is_held && part->n_stash == 0 &&
+            part->queue != NULL) {
+            rd_kafka_queue_forward(part->queue, src->client->events);
+        }
+    }
+}
+
+/* Moves the fetcher of one part. False: it does not run. */
+static bool place_seek(weir_kafka_reader *src, const weir_kafka_part *part,
+                       int64_t offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
+        offset;
+    rd_kafka_error_t *error = rd_kafka_seek_partitions(
+        src->client->rk, list, PLACE_SEEK_MS * src->caps.seek_scale);
+    const bool is_done =
+        error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (error != NULL) {
+        rd_kafka_error_destroy(error);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return is_done;
 }
 
 /* Goes on at `offset`; nothing below it will be given out any more. */
@@ -69,7 +112,9 @@ void weir_kafka_place_go_on(weir_kafka_reader *src, weir_kafka_part *part,
     weir_lock_take(&src->lock);
     weir_track_pass(&part->track, offset);
     weir_lock_give(&src->lock);
-    place_assign_again(src, part);
+    if (!place_seek(src, part, offset)) {
+        place_assign_again(src, part);
+    }
 }
 
 /* The broker does not know the position: has retention eaten it, or is this another topic? */

@@ -117,6 +117,9 @@ static bool source_serve(weir_kafka_reader *src)
         return false;
     }
     source_apply_holds(src);
+    if (now < src->forward_until_us && now >= src->next_forward_us) {
+        weir_kafka_place_forward(src, now);
+    }
     if (now >= src->next_commit_us) {
         weir_kafka_group_commit(src);
         src->next_commit_us = now + src->setup->commit_us;
@@ -184,8 +187,11 @@ static size_t source_read(void *self, weir_event *const *evs, size_t cap,
             weir_clock_us() >= until) {
             return n;
         }
-        const int64_t due = is_there ? src->next_commit_us : src->next_client_us;
+        int64_t due = is_there ? src->next_commit_us : src->next_client_us;
 
+        if (is_there && src->next_forward_us < src->forward_until_us) {
+            due = src->next_forward_us < due ? src->next_forward_us : due;
+        }
         weir_signal_wait(&src->signal, seen, due < until ? due : until);
     }
 }

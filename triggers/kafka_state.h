@@ -101,6 +101,7 @@ typedef struct weir_kafka_reader {
     int64_t next_client_us, backoff_us;
     int64_t next_commit_us;
     int64_t next_subscribe_us;
+    int64_t next_forward_us, forward_until_us; /* see kafka_place.c */
     bool is_commit_out; /* an asynchronous commit has no answer yet */
     bool wants_new;     /* this instance is finished */
     bool is_refused;    /* no position where one is needed: nothing more is read */
@@ -213,6 +214,9 @@ void weir_kafka_place_judge(weir_kafka_reader *src, weir_kafka_part *part);
 /* Goes on at `offset`; nothing below it will be given out any more. */
 void weir_kafka_place_go_on(weir_kafka_reader *src, weir_kafka_part *part,
                             int64_t offset);
+
+/* Lets all parts that are not held flow into our queue (again). */
+void weir_kafka_place_forward(weir_kafka_reader *src, int64_t now_us);
 
 /* --------------------------------------------------------------------- kafka_watch ---- */
 

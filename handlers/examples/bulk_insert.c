@@ -95,8 +95,8 @@ static int append(table *t, const char *bytes, size_t n)
     if (why == 0 && fdatasync(t->fd) != 0 && errno != EINVAL) {
         why = errno; /* EINVAL: a pipe or device, which has nothing to sync */
     }
-    if (why != 0 && before >= 0 && ftruncate(t->fd, before) != 0) {
-        why = errno;
+    if (why != 0 && done > 0 && ftruncate(t->fd, before) != 0) {
+        why = errno; /* half a batch stays; its last line may be cut */
     }
     pthread_mutex_unlock(&t->mutex);
     return why;

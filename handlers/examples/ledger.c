@@ -156,21 +156,19 @@ static int init(const weir_setup *setup, void **state)
 }
 
 /* One line, on the disk; else the file is as it was. 0 or an errno. */
-static int book(ledger *l, const char *position, int64_t amount)
+static int book(const ledger *l, const char *position, int64_t amount)
 {
-    long before = fseek(l->file, 0, SEEK_END) == 0 ? ftell(l->file) : -1;
+    int fd = fileno(l->file);
+    off_t before = lseek(fd, 0, SEEK_END);
     int code;
 
-    if (before >= 0 &&
-        fprintf(l->file, "%s\t%lld\n", position, (long long)amount) > 0 &&
-        fflush(l->file) == 0 && fdatasync(fileno(l->file)) == 0) {
+    /* Straight to the file: what stays in a buffer after a failure would come out later. */
+    if (dprintf(fd, "%s\t%lld\n", position, (long long)amount) > 0 &&
+        fdatasync(fd) == 0) {
         return 0;
     }
     code = errno == 0 ? EIO : errno;
-    if (before >= 0 && ftruncate(fileno(l->file), before) != 0) {
-        code = errno;
-    }
-    return code;
+    return ftruncate(fd, before) == 0 || errno == EINVAL ? code : errno;
 }
 
 static weir_verdict handle(void *state, const weir_event *ev, weir_call *call)

@@ -1,0 +1,307 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_kafka_group - two members of one group on a real broker: nothing is lost and no
+ * position goes back, whatever the order of rebalances, completions and late acks.
+ */
+#include "tests/support/kafka_kit.h"
+
+#include "triggers/kafka_state.h"
+#include "worker/base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static weir_broker *kafka;
+
+typedef struct place {
+    const char *brokers;
+    char topic[80], group[80];
+} place;
+
+static place new_place(int n_partitions)
+{
+    place p = { .brokers = weir_broker_address(kafka) };
+    weir_err err;
+
+    weir_broker_name("grp", p.topic, sizeof(p.topic));
+    weir_broker_name("grp", p.group, sizeof(p.group));
+    if (weir_broker_topic(kafka, p.topic, n_partitions, NULL, &err) != WEIR_OK) {
+        fail_msg("%s", err.text);
+    }
+    return p;
+}
+
+/* Both members live on one thread here: each polls in its turn. */
+#define BOTH_UNTIL(a, b, condition)                                                    \
+    for (int64_t until_ = kit_clock_ms() + 60000; !(condition);) {                     \
+        assert_true(kit_clock_ms() < until_);                                          \
+        kit_member_read((a), KIT_BATCH, 20);                                           \
+        kit_member_read((b), KIT_BATCH, 20);                                           \
+    }
+
+static void open_member(kit_member *member, const place *p, const char *instance)
+{
+    kit_member_init(member, p->brokers, p->topic, p->group);
+    member->setup.instance = instance;
+    member->setup.handover_us = 200000;
+    kit_member_open(member);
+}
+
+static void a_member_that_lost_a_partition_cannot_move_its_position_back(void **state)
+{
+    const place p = new_place(2);
+    kit_member one, two;
+
+    (void)state;
+    kit_produce(p.brokers, p.topic, 0, 200, 20);
+    kit_produce(p.brokers, p.topic, 1, 200, 20);
+    open_member(&one, &p, "one");
+    kit_member_read_until(&one, 400, false);
+    /* All of it is in functions of the first member when the second one comes. */
+    open_member(&two, &p, "two");
+    BOTH_UNTIL(&one, &two, kit_member_owned(&one) == 1 && kit_member_owned(&two) == 1);
+    const int gone = one.parts[0].epoch == 0 ? 0 : 1;
+
+    BOTH_UNTIL(&one, &two, two.n_events >= 200);
+    kit_member_ack_all(&two);
+    kit_member_flush(&two);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, gone), 200);
+    /* The first 50 of the partition that went are done only now, in the member that still
+     * lives and still commits. */
+    for (size_t i = 0; i < one.n_unacked; i++) {
+        if (one.unacked[i].pos.hi < 50) {
+            weir_kafka_source.ack(one.self, &one.unacked[i], 1);
+        }
+    }
+    kit_member_flush(&one);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 1 - gone), 50);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, gone), 200);
+    kit_member_close(&two);
+    kit_member_close(&one);
+}
+
+static void what_is_done_during_a_handover_is_not_done_again(void **state)
+{
+    const place p = new_place(2);
+    kit_member one, two;
+
+    (void)state;
+    kit_produce(p.brokers, p.topic, 0, 100, 20);
+    kit_produce(p.brokers, p.topic, 1, 100, 20);
+    kit_member_init(&one, p.brokers, p.topic, p.group);
+    one.acks_on_revoking = true;
+    one.setup.commit_us = 3600000000;
+    kit_member_open(&one);
+    kit_member_read_until(&one, 200, false);
+    open_member(&two, &p, "two");
+    BOTH_UNTIL(&one, &two, kit_member_owned(&one) == 1 && kit_member_owned(&two) == 1);
+    for (int i = 0; i < 20; i++) {
+        kit_member_read(&two, KIT_BATCH, 20);
+    }
+    assert_int_equal(two.n_events, 0);
+    assert_int_equal(one.n_revoking_calls, 1);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 0), 100);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 1), 100);
+    kit_member_close(&two);
+    kit_member_close(&one);
+}
+
+static void a_new_group_of_two_begins_at_the_end_in_both_members(void **state)
+{
+    const place p = new_place(8);
+    kit_member one, two;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        kit_produce(p.brokers, p.topic, i, 20, 20);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        kit_member *member = i == 0 ? &one : &two;
+
+        kit_member_init(member, p.brokers, p.topic, p.group);
+        member->setup.instance = i == 0 ? "one" : "two";
+        member->setup.start = WEIR_START_LATEST;
+        kit_member_open(member);
+    }
+    BOTH_UNTIL(&one, &two, kit_member_owned(&one) + kit_member_owned(&two) == 8);
+    for (int i = 0; i < 8; i++) {
+        kit_produce(p.brokers, p.topic, i, 1, 20);
+    }
+    BOTH_UNTIL(&one, &two, one.n_events + two.n_events >= 8);
+    for (int i = 0; i < 10; i++) {
+        kit_member_read(&one, KIT_BATCH, 10);
+        kit_member_read(&two, KIT_BATCH, 10);
+    }
+    assert_int_equal(one.n_events + two.n_events, 8);
+    kit_member_close(&one);
+    kit_member_close(&two);
+}
+
+/* A member with a bounded number of events in functions, which finish in a mixed order. */
+static void work(kit_member *member, uint64_t *seed)
+{
+    kit_member_read(member, member->n_unacked < 300 ? 64 : 0, 5);
+    const size_t n_open = member->n_unacked;
+
+    for (size_t i = 0; i < (n_open + 2) / 3; i++) {
+        *seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        const size_t at = (size_t)(*seed >> 33) % member->n_unacked;
+        const weir_receipt done = member->unacked[at];
+        kit_done *all = member->look_arg;
+
+        member->unacked[at] = member->unacked[--member->n_unacked];
+        weir_kafka_source.ack(member->self, &done, 1);
+        kit_done_add(all, member->partition_of[done.part], (int64_t)done.pos.hi);
+    }
+}
+
+static void rebalances_under_load_lose_nothing(void **state)
+{
+    enum { PARTS = 4, EACH = 3000 };
+    const place p = new_place(PARTS);
+    kit_done done = { 0 };
+    uint64_t seed = 42;
+    kit_member stays, guest = { 0 };
+    const int64_t until = kit_clock_ms() + 150000;
+    int n_visits = 0;
+
+    (void)state;
+    for (int i = 0; i < PARTS; i++) {
+        kit_produce(p.brokers, p.topic, i, EACH, 50);
+    }
+    kit_done_init(&done, PARTS);
+    open_member(&stays, &p, "stays");
+    stays.look_arg = &done;
+    while (done.n_different < PARTS * EACH) {
+        assert_true(kit_clock_ms() < until);
+        if (guest.self == NULL && n_visits < 4) {
+            open_member(&guest, &p, "guest");
+            guest.look_arg = &done;
+            n_visits++;
+        } else if (guest.self != NULL && guest.n_events > 500) {
+            kit_member_close(&guest); /* goes with unfinished events */
+        }
+        work(&stays, &seed);
+        if (guest.self != NULL) {
+            work(&guest, &seed);
+        }
+    }
+    if (guest.self != NULL) {
+        kit_member_close(&guest);
+    }
+    kit_member_flush(&stays);
+    kit_member_close(&stays);
+    assert_true(n_visits >= 2);
+    for (int i = 0; i < PARTS; i++) {
+        /* Never past what somebody finished, and at the end all of it. */
+        assert_true(kit_committed(p.brokers, p.group, p.topic, i) <= EACH);
+        for (int64_t o = 0; o < kit_committed(p.brokers, p.group, p.topic, i); o++) {
+            assert_true(kit_done_has(&done, i, o));
+        }
+    }
+    kit_done_fini(&done);
+}
+
+static void a_static_member_comes_back_to_its_partitions_unnoticed(void **state)
+{
+    const place p = new_place(2);
+    kit_member one, two;
+
+    (void)state;
+    kit_produce(p.brokers, p.topic, 0, 10, 20);
+    kit_produce(p.brokers, p.topic, 1, 10, 20);
+    for (size_t i = 0; i < 2; i++) {
+        kit_member *member = i == 0 ? &one : &two;
+
+        kit_member_init(member, p.brokers, p.topic, p.group);
+        member->setup.instance = i == 0 ? "one" : "two";
+        member->setup.is_static = true;
+        kit_member_open(member);
+    }
+    BOTH_UNTIL(&one, &two, kit_member_owned(&one) == 1 && kit_member_owned(&two) == 1);
+    BOTH_UNTIL(&one, &two, one.n_events == 10 && two.n_events == 10);
+    const int n_before = one.n_assigned_calls;
+
+    kit_member_ack_all(&two);
+    kit_member_close(&two);
+    kit_member_init(&two, p.brokers, p.topic, p.group);
+    two.setup.instance = "two";
+    two.setup.is_static = true;
+    kit_member_open(&two);
+    BOTH_UNTIL(&one, &two, kit_member_owned(&two) == 1);
+    assert_int_equal(one.n_assigned_calls, n_before);
+    assert_int_equal(kit_member_owned(&one), 1);
+    kit_member_close(&two);
+    kit_member_close(&one);
+}
+
+static void a_fatal_error_makes_a_new_client_and_loses_nothing(void **state)
+{
+    const place p = new_place(1);
+    kit_member member;
+
+    (void)state;
+    kit_produce(p.brokers, p.topic, 0, 100, 20);
+    open_member(&member, &p, "one");
+    kit_member_read_until(&member, 100, false);
+    kit_member_ack(&member, 40);
+    kit_member_flush(&member);
+    weir_kafka_reader *reader = member.self;
+
+    assert_int_equal(rd_kafka_test_fatal_error(reader->client->rk,
+                                               RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID,
+                                               "test"),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    for (int64_t until = kit_clock_ms() + 60000; member.n_lost_calls == 0;) {
+        assert_true(kit_clock_ms() < until);
+        kit_member_read(&member, KIT_BATCH, 50);
+    }
+    assert_int_equal(member.trouble, WEIR_TROUBLE_FATAL);
+    kit_member_ack_all(&member); /* of an epoch that is over */
+    kit_member_read_until(&member, 160, true);
+    assert_int_equal(member.trouble, WEIR_TROUBLE_NONE);
+    assert_int_equal(kit_member_seen(&member, 0, 39), 1);
+    assert_int_equal(kit_member_seen(&member, 0, 40), 2);
+    kit_member_flush(&member);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 0), 100);
+    kit_member_close(&member);
+}
+
+static int setup_group(void **state)
+{
+    weir_err err;
+
+    (void)state;
+    if (weir_broker_share_kafka(WEIR_KAFKA_NEW, &kafka, &err) != WEIR_OK) {
+        print_error("%s\n", err.text);
+        return -1;
+    }
+    return 0;
+}
+
+static int teardown_group(void **state)
+{
+    (void)state;
+    weir_broker_free(kafka);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_that_lost_a_partition_cannot_move_its_position_back),
+        cmocka_unit_test(what_is_done_during_a_handover_is_not_done_again),
+        cmocka_unit_test(a_new_group_of_two_begins_at_the_end_in_both_members),
+        cmocka_unit_test(rebalances_under_load_lose_nothing),
+        cmocka_unit_test(a_static_member_comes_back_to_its_partitions_unnoticed),
+        cmocka_unit_test(a_fatal_error_makes_a_new_client_and_loses_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, setup_group, teardown_group);
+}
