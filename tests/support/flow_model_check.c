@@ -34,9 +34,11 @@ static void check_job(const model *m, const model_job *job, check_count *count)
     count->n_lent_to_run += is_begun;
     assert_int_equal(is_begun,
                      job->phase == PHASE_CLAIMED || job->phase == PHASE_RUNNING);
+    /* In a heap (QUEUED: of those that became ready again) and in a list, never. */
     assert_true(
         one->due.at == 0 ||
-        ((state == WEIR_JOB_WAITING || state == WEIR_JOB_SETTLING) &&
+        ((state == WEIR_JOB_WAITING || state == WEIR_JOB_SETTLING ||
+          state == WEIR_JOB_QUEUED) &&
          weir_list_is_empty(&((model_job *)(void *)m->jobs[job->id])->job.ready_node)));
     if (one->lane == NULL) {
         return;
@@ -88,7 +90,7 @@ void weir_model_check(model *m)
         n_in_parts += m->w.parts[p].n_jobs;
     }
     assert_int_equal(n_in_parts, f->n_jobs);
-    assert_int_equal(check_length(&f->ready), f->n_ready);
+    assert_int_equal(check_length(&f->ready) + f->reopened.n, f->n_ready);
     assert_int_equal(check_length(&f->resend), f->n_resend);
     assert_int_equal(count.n_waiting, f->n_waiting);
     assert_int_equal(count.n_settling, f->n_settling);

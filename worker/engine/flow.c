@@ -27,6 +27,7 @@ weir_status weir_flow_new(const weir_sub *sub, size_t max_jobs, uint64_t seed,
     weir_list_init(&f->ready);
     weir_list_init(&f->resend);
     if (weir_lane_table_init(&f->lanes, max_jobs) != WEIR_OK ||
+        !weir_heap_reserve(&f->reopened, max_jobs + FLOW_SPARE_DUE) ||
         !weir_heap_reserve(&f->due, max_jobs + FLOW_SPARE_DUE)) {
         weir_flow_free(f);
         return WEIR_ENOMEM;
@@ -42,9 +43,25 @@ void weir_flow_free(weir_flow *f)
     }
     WEIR_ASSERT(f->n_jobs == 0);
     weir_lane_table_fini(&f->lanes);
+    weir_heap_fini(&f->reopened);
     weir_heap_fini(&f->due);
     weir_lock_fini(&f->lock);
     free(f);
+}
+
+/* The ready job that was admitted first: the new ones are in that order, the others in a heap. */
+static weir_job *flow_oldest_ready_locked(const weir_flow *f)
+{
+    const weir_heap_node *top = weir_heap_peek(&f->reopened);
+    weir_job *fresh = NULL;
+
+    if (!weir_list_is_empty(&f->ready)) {
+        fresh = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+    }
+    if (top != NULL && (fresh == NULL || top->due_us < (int64_t)fresh->seq)) {
+        return WEIR_CONTAINER_OF(f->reopened.nodes[0], weir_job, due);
+    }
+    return fresh;
 }
 
 /* When the batch that is waiting to fill up must go, or WEIR_NEVER. */
@@ -55,7 +72,7 @@ static int64_t flow_batch_due_locked(const weir_flow *f)
     if (f->sub->batch.max <= 1 || f->n_ready == 0) {
         return WEIR_NEVER;
     }
-    oldest = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+    oldest = flow_oldest_ready_locked(f);
     return oldest->ready_us + f->sub->batch.wait_us;
 }
 
@@ -124,15 +141,15 @@ bool weir_flow_hint_room(weir_flow *f)
     return atomic_load_explicit(&f->hint_room, memory_order_acquire);
 }
 
-void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_first, int64_t now)
+void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_new, int64_t now)
 {
-    if (!weir_list_is_empty(&job->ready_node)) {
+    if (!weir_list_is_empty(&job->ready_node) || job->due.at != 0) {
         return;
     }
-    if (is_first) {
-        weir_list_push_front(&f->ready, &job->ready_node);
-    } else {
+    if (is_new) {
         weir_list_push_back(&f->ready, &job->ready_node);
+    } else {
+        weir_heap_push(&f->reopened, &job->due, (int64_t)job->seq);
     }
     job->ready_us = now;
     f->n_ready++;
@@ -213,11 +230,11 @@ static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
     weir_list_push_back(&part->jobs, &job->part_node);
     part->n_jobs++;
     f->n_jobs++;
-    if (!job->wants_lane) {
-        weir_flow_ready_locked(f, job, false, now);
-        return;
+    job->seq = f->next_seq++;
+    if (!job->wants_lane ||
+        weir_lane_startable(weir_lane_join(&f->lanes, job)) == job) {
+        weir_flow_ready_locked(f, job, true, now);
     }
-    weir_flow_open_locked(f, weir_lane_join(&f->lanes, job), now);
 }
 
 void weir_flow_admit(weir_flow *f, weir_chain *jobs, int64_t now, weir_flow_news *news)
@@ -251,7 +268,7 @@ static void flow_due_locked(weir_flow *f, int64_t now)
         if (weir_job_get(job) == WEIR_JOB_WAITING) {
             weir_job_move(job, WEIR_JOB_QUEUED);
             f->n_waiting--;
-            weir_flow_ready_locked(f, job, true, now);
+            weir_flow_ready_locked(f, job, false, now);
         } else if (flow_may_send_locked(job)) {
             weir_list_push_back(&f->resend, &job->ready_node);
             f->n_resend++;
@@ -303,13 +320,22 @@ static weir_reason flow_preset(const weir_flow *f, const weir_job *job, int64_t 
     return WEIR_REASON_NONE;
 }
 
+void weir_flow_unready_locked(weir_flow *f, weir_job *job)
+{
+    if (job->due.at != 0) {
+        weir_heap_remove(&f->reopened, &job->due);
+    } else {
+        weir_list_remove(&job->ready_node);
+    }
+    f->n_ready--;
+}
+
 static void flow_claim_locked(weir_flow *f, weir_job *job, int64_t now)
 {
     if (job->first_us == 0) {
         job->still_us = weir_flow_stood_us_locked(f, now);
     }
-    weir_list_remove(&job->ready_node);
-    f->n_ready--;
+    weir_flow_unready_locked(f, job);
     if (job->lane != NULL && job->lane->active != job) {
         weir_lane_begin(job->lane, job);
     }
@@ -327,7 +353,7 @@ static size_t flow_take_preset_locked(weir_flow *f, weir_job **out, size_t cap,
     size_t n = 0;
 
     while (n < cap && f->n_ready > 0) {
-        weir_job *job = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+        weir_job *job = flow_oldest_ready_locked(f);
         const weir_reason reason = flow_preset(f, job, wall_ms);
 
         if (reason == WEIR_REASON_NONE) {
@@ -378,7 +404,7 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
     size_t bytes = 0;
 
     while (n < n_most && f->n_ready > 0) {
-        weir_job *job = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+        weir_job *job = flow_oldest_ready_locked(f);
 
         bytes += job->ev.bytes;
         if (is_batch && n > 0 && bytes > f->sub->batch.bytes) {
@@ -433,7 +459,7 @@ void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n
             continue;
         }
         weir_job_move(job, WEIR_JOB_QUEUED);
-        weir_flow_ready_locked(f, job, true, now);
+        weir_flow_ready_locked(f, job, false, now);
     }
     f->n_slots -= n_slots;
     weir_flow_news_locked(f, now, news);

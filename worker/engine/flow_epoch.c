@@ -32,17 +32,20 @@ void weir_flow_assign(weir_flow *f, weir_part *part, uint32_t epoch)
 /* Takes a job that is not lent out of whatever list it waits in. */
 static void epoch_unlist_locked(weir_flow *f, weir_job *job)
 {
+    const bool is_listed = !weir_list_is_empty(&job->ready_node);
+
+    if (weir_job_get(job) == WEIR_JOB_QUEUED) {
+        if (is_listed || job->due.at != 0) {
+            weir_flow_unready_locked(f, job);
+        }
+        return;
+    }
     if (job->due.at != 0) {
         weir_heap_remove(&f->due, &job->due);
     }
-    if (weir_list_is_empty(&job->ready_node)) {
-        return;
-    }
-    weir_list_remove(&job->ready_node);
-    if (weir_job_get(job) == WEIR_JOB_SETTLING) {
+    if (is_listed) {
+        weir_list_remove(&job->ready_node);
         f->n_resend--;
-    } else {
-        f->n_ready--;
     }
 }
 
@@ -349,7 +352,9 @@ bool weir_flow_first_get(weir_flow *f, const weir_part *part, weir_flow_first *o
             .state = weir_job_get(job),
             .n_attempts = job->n_attempts,
             .read_us = job->read_us,
-            .due_us = job->due.at != 0 ? job->due.due_us : WEIR_NEVER,
+            .due_us = job->due.at != 0 && weir_job_get(job) != WEIR_JOB_QUEUED
+                          ? job->due.due_us
+                          : WEIR_NEVER,
             .is_stuck = job->is_stuck,
             .n_behind = part->n_jobs - 1,
         };

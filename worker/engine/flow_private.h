@@ -18,7 +18,12 @@ struct weir_flow {
     weir_rand rand;
     weir_lane_table lanes;
     weir_list parts;
-    weir_list ready;  /* QUEUED and allowed to begin */
+    weir_list ready; /* QUEUED, allowed to begin, as they were admitted */
+    /* The same, but for those that became ready later than they came: the next of a lane, a
+     * retry. By seq: whoever takes takes the oldest first, or a position that is committed
+     * would stay far behind what is done. */
+    weir_heap reopened;
+    uint64_t next_seq;
     weir_list resend; /* SETTLING, to be sent (again) now */
     weir_heap due;    /* WAITING, and SETTLING with a failed send */
     size_t n_jobs, n_ready, n_resend, n_waiting, n_settling;
@@ -46,7 +51,9 @@ struct weir_flow {
 
 /* All of these: the caller holds the lock. */
 void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news);
-void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_first, int64_t now);
+/* is_new: it has just been admitted, so it is the youngest. */
+void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_new, int64_t now);
+void weir_flow_unready_locked(weir_flow *f, weir_job *job);
 /* Puts the lane's next job into ready if it may begin and is not there yet. */
 void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now);
 /* The job leaves flow, part and lane and joins `to`; what was waiting for it in its lane

@@ -78,9 +78,11 @@ struct weir_job {
     weir_list ready_node; /* in the flow's ready or resend list */
     weir_list lane_node;  /* in its lane, oldest first */
     weir_list part_node;  /* in its part, oldest first */
-    weir_heap_node due;   /* WAITING: the retry; SETTLING: the next send */
-    weir_lane *lane;      /* NULL: none */
-    weir_lane *spare;     /* brought along for a key that is new, see lane.h */
+    uint64_t seq;         /* of its admission to the flow */
+    weir_heap_node
+        due;         /* WAITING: the retry; SETTLING: the next send; QUEUED: see flow */
+    weir_lane *lane; /* NULL: none */
+    weir_lane *spare; /* brought along for a key that is new, see lane.h */
     weir_part *part;
 
     atomic_uchar state; /* weir_job_state */
