@@ -946,6 +946,7 @@ const weir_source_ops weir_redis_source = {
     .name = "redis",
     .about = "Redis streams, read through a consumer group",
     .size = sizeof(weir_redis_src),
+    .acks_each = true,
     .open = source_open,
     .read = source_read,
     .wake = source_wake,
