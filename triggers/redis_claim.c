@@ -20,6 +20,7 @@
 #define CLAIM_PAGE 200
 #define CLAIM_BEAT_IDS 500
 #define CLAIM_SLOTS 1000
+#define CLAIM_MAKE_US 1000000 /* between making a group and making it again */
 #define CLAIM_BACK_MS INT64_C(3600000)
 
 /* KEYS: lease. ARGV: token, ttl in ms, a token that is known to be dead or "". */
@@ -232,7 +233,8 @@ static weir_status claim_group_exists(weir_redis_src *src, weir_redis_part *part
     return st;
 }
 
-weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, weir_err *err)
+weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, int64_t now,
+                             weir_err *err)
 {
     weir_redis_reply *reply = NULL;
     char id[WEIR_REDIS_ID_MAX];
@@ -250,6 +252,11 @@ weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, weir_er
                          "stream %s has no group %s, and start is committed",
                          part->stream, src->setup->group);
     }
+    if (part->is_checked && now - part->made_us < CLAIM_MAKE_US) {
+        return weir_fail(err, WEIR_EAGAIN, "stream %s: its group was made a moment ago",
+                         part->stream);
+    }
+    part->made_us = now;
     if (!part->is_checked) {
         start = claim_start(src->setup, id);
     } else if ((st = claim_resume(src, part, id, err)) != WEIR_OK) {
@@ -573,7 +580,7 @@ weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
     weir_status st;
 
     weir_lock_take(&src->lock);
-    room = weir_redis_room_locked(src);
+    room = weir_redis_room_locked(src, false);
     weir_lock_give(&src->lock);
     *is_over = false;
     if (room == 0) {
@@ -719,7 +726,8 @@ weir_status weir_redis_sweep(weir_redis_src *src, weir_redis_part *part, bool *i
     weir_status st;
 
     weir_lock_take(&src->lock);
-    size_t room = src->wants_events && part->is_live ? weir_redis_room_locked(src) : 0;
+    size_t room =
+        src->wants_events && part->is_live ? weir_redis_room_locked(src, false) : 0;
     weir_lock_give(&src->lock);
     *is_over = true;
     if (room == 0) {

@@ -27,8 +27,10 @@ bool weir_redis_claimed_parse(const weir_redis_val *val, weir_redis_claimed *out
 weir_status weir_redis_join(weir_redis_src *src, weir_err *err);
 /* Gets or renews the lease of `single`; *is_ours. */
 weir_status weir_redis_lease(weir_redis_src *src, bool *is_ours, weir_err *err);
-/* Makes the group where it is missing. WEIR_ENOENT: start is `committed` and there is none. */
-weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, weir_err *err);
+/* Makes the group where it is missing, at most once a second. WEIR_ENOENT: start is `committed`
+ * and there is none. WEIR_EAGAIN: it was made a moment ago. */
+weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, int64_t now,
+                             weir_err *err);
 /* Sets the idle time of all that is held and still ours to 0. */
 weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err *err);
 /* Sets it to so much that any replica takes these at once. */

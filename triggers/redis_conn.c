@@ -102,6 +102,11 @@ const char *weir_redis_conn_where(const weir_redis_conn *conn)
     return conn->where;
 }
 
+const char *weir_redis_conn_name(const weir_redis_conn *conn)
+{
+    return conn->name;
+}
+
 int64_t weir_redis_conn_id(const weir_redis_conn *conn)
 {
     return conn->id;

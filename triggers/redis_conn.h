@@ -48,6 +48,8 @@ void weir_redis_conn_close(weir_redis_conn *conn);
 bool weir_redis_conn_is_open(const weir_redis_conn *conn);
 /* "127.0.0.1:6379": what it is, or was last, connected to. */
 const char *weir_redis_conn_where(const weir_redis_conn *conn);
+/* As it stands in CLIENT LIST. */
+const char *weir_redis_conn_name(const weir_redis_conn *conn);
 /* The server's number of this connection; -1: unknown. */
 int64_t weir_redis_conn_id(const weir_redis_conn *conn);
 

@@ -349,21 +349,28 @@ static void link_part_failed(weir_redis_src *src, weir_redis_part *part,
 }
 
 /* Our last reading connection may live on at the server, if the network forgot to tell it,
- * and take entries that nobody sees. */
+ * and take entries that nobody sees. Its number alone is not enough to know it by: a server that
+ * was restarted counts from 1 again. */
 static void link_kill_reader(weir_redis_src *src, weir_redis_part *part)
 {
     weir_redis_reply *reply = NULL;
+    char want[160];
     weir_err err;
 
-    if (part->client_id < 0) {
+    if (part->client_id < 0 ||
+        weir_redis_callf(src->ctl, &reply, &err, "CLIENT LIST ID %d",
+                         part->client_id) != WEIR_OK) {
         return;
     }
-    if (weir_redis_callf(src->ctl, &reply, &err, "CLIENT KILL ID %d",
-                         part->client_id) == WEIR_OK) {
-        /* "no such client" as a rule; no right to do it: well */
+    (void)snprintf(want, sizeof(want), " name=%s ", weir_redis_conn_name(part->conn));
+    weir_slice line = weir_redis_text(reply->root);
+    bool is_ours = line.data != NULL && strstr(line.data, want) != NULL;
+    weir_redis_reply_give(reply);
+    if (is_ours && weir_redis_callf(src->ctl, &reply, &err, "CLIENT KILL ID %d",
+                                    part->client_id) == WEIR_OK) {
         weir_redis_reply_give(reply);
-        part->client_id = -1;
     }
+    part->client_id = -1;
 }
 
 /* Brings a part up: its group, what is pending and not here, then its connection. */
@@ -373,7 +380,7 @@ static void link_part_up(weir_redis_src *src, weir_redis_part *part, int64_t now
     bool is_over = false;
 
     link_kill_reader(src, part);
-    if (weir_redis_group(src, part, &err) != WEIR_OK) {
+    if (weir_redis_group(src, part, now, &err) != WEIR_OK) {
         link_part_failed(src, part, "group", &err, now);
         return;
     }
@@ -398,8 +405,7 @@ static void link_part_up(weir_redis_src *src, weir_redis_part *part, int64_t now
     part->client_id = weir_redis_conn_id(part->conn);
     part->backoff_us = 0;
     part->n_reads = 0;
-    /* if it breaks at once, again in a second */
-    part->retry_us = now + LINK_SECOND_US;
+    part->retry_us = now + LINK_BACKOFF_FIRST_US;
     weir_redis_trouble(src, part, WEIR_TROUBLE_NONE, "");
     weir_lock_take(&src->lock);
     part->n_asked = 0;

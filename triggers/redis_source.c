@@ -94,13 +94,14 @@ bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply
     return true;
 }
 
-size_t weir_redis_room_locked(const weir_redis_src *src)
+size_t weir_redis_room_locked(const weir_redis_src *src, bool has_reads)
 {
     size_t n_open = 0;
     size_t n_done = 0;
 
     for (size_t i = 0; i < src->n_parts; i++) {
-        n_open += src->parts[i].held.n - src->parts[i].n_done + src->parts[i].n_asked;
+        n_open += src->parts[i].held.n - src->parts[i].n_done +
+                  (has_reads ? src->parts[i].n_asked : 0);
         n_done += src->parts[i].n_done;
     }
     if (n_done > SOURCE_DONE_MAX ||
@@ -287,8 +288,8 @@ static weir_status source_part_init(weir_redis_src *src, size_t i, weir_err *err
         return weir_fail(err, WEIR_ENOMEM, "redis: out of memory");
     }
     snprintf(part->where, (size_t)len, "%s:%s@", setup->queue_name, part->stream);
-    snprintf(name, sizeof(name), "weir/%s/%s/%s/read", setup->service, setup->instance,
-             setup->sub_name);
+    snprintf(name, sizeof(name), "weir/%.30s/%.30s/%.30s/read-%zu-%d", setup->service,
+             setup->instance, setup->sub_name, i, (int)getpid());
     return weir_redis_conn_new(src->queue, name, src->abort_fd, &part->conn, err);
 }
 
@@ -625,9 +626,9 @@ static void source_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
         size_t by_bytes = src->setup->max_bytes / 8 / src->mean_bytes;
 
         weir_lock_take(&src->lock);
-        size_t room = weir_redis_room_locked(src) / (part->n_reads == 0 ? 2 : 1);
+        size_t room = weir_redis_room_locked(src, true) / (part->n_reads == 0 ? 2 : 1);
         size_t count = room / (src->n_parts > 1 ? 2 : 1);
-        if (count == 0 && weir_redis_room_locked(src) > 0 && part->n_reads == 0) {
+        if (count == 0 && weir_redis_room_locked(src, true) > 0 && part->n_reads == 0) {
             count = 1;
         }
         count = count > SOURCE_COUNT_MAX ? SOURCE_COUNT_MAX : count;

@@ -77,6 +77,7 @@ typedef struct weir_redis_part {
     char cursor[WEIR_REDIS_ID_MAX]; /* of XAUTOCLAIM */
     weir_pos scan;                  /* of XPENDING, where there is no XAUTOCLAIM */
     int64_t client_id;              /* of the last reading connection; -1: none */
+    int64_t made_us;                /* when the group was made last */
     int64_t retry_us;               /* DOWN: not before */
     int64_t backoff_us;
 } weir_redis_part;
@@ -154,8 +155,9 @@ bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos);
  * memory. */
 bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply,
                                   const weir_redis_entry *entry, uint32_t n_delivered);
-/* How many more entries may be read now. */
-size_t weir_redis_room_locked(const weir_redis_src *src);
+/* How many more entries may come now; with what reads under way may bring, or without: a blocked
+ * read must not keep the entries of dead replicas out. */
+size_t weir_redis_room_locked(const weir_redis_src *src, bool has_reads);
 /* Assigns a part, if it is not live. */
 void weir_redis_assign(weir_redis_src *src, weir_redis_part *part);
 /* Takes back everything from all live parts; the host is told by the next read(). */
