@@ -19,7 +19,8 @@ static void a_url_names_host_port_and_database(void **state)
         { "redis://localhost", "localhost", "6379", 0, false, false },
         { "redis://localhost/", "localhost", "6379", 0, false, false },
         { "redis://10.0.0.1:7000/3", "10.0.0.1", "7000", 3, false, false },
-        { "rediss://cache.example.com:6380", "cache.example.com", "6380", 0, true, false },
+        { "rediss://cache.example.com:6380", "cache.example.com", "6380", 0, true,
+          false },
         { "redis://[::1]:6379/1", "::1", "6379", 1, false, false },
         { "unix:///run/redis.sock", "/run/redis.sock", "", 0, false, true },
         { "unix:///run/redis.sock?db=2", "/run/redis.sock", "", 2, false, true },
@@ -42,9 +43,20 @@ static void a_url_names_host_port_and_database(void **state)
 static void a_wrong_url_is_refused_with_a_text(void **state)
 {
     static const char *const wrong[] = {
-        "", "localhost:6379", "http://localhost", "redis://", "redis://:6379", "redis://h:0",
-        "redis://h:70000", "redis://h:x", "redis://h/x", "redis://h/1/2", "redis://[::1",
-        "redis://user:secret@h", "unix://relative", "unix:///s?x=1",
+        "",
+        "localhost:6379",
+        "http://localhost",
+        "redis://",
+        "redis://:6379",
+        "redis://h:0",
+        "redis://h:70000",
+        "redis://h:x",
+        "redis://h/x",
+        "redis://h/1/2",
+        "redis://[::1",
+        "redis://user:secret@h",
+        "unix://relative",
+        "unix:///s?x=1",
     };
 
     (void)state;
@@ -72,7 +84,8 @@ static void a_limit_is_a_number_with_or_without_a_tilde(void **state)
     assert_int_equal(weir_redis_maxlen_parse("", &is_approx, &n, NULL), WEIR_ECONFIG);
     assert_int_equal(weir_redis_maxlen_parse("~", &is_approx, &n, NULL), WEIR_ECONFIG);
     assert_int_equal(weir_redis_maxlen_parse("-5", &is_approx, &n, NULL), WEIR_ECONFIG);
-    assert_int_equal(weir_redis_maxlen_parse("10k", &is_approx, &n, NULL), WEIR_ECONFIG);
+    assert_int_equal(weir_redis_maxlen_parse("10k", &is_approx, &n, NULL),
+                     WEIR_ECONFIG);
 }
 
 static void settings_that_need_each_other_are_checked(void **state)

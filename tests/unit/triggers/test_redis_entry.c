@@ -85,13 +85,17 @@ static void round_trip(const weir_out *out, weir_redis_limit limit, read_back *b
 
 static void payload_key_and_headers_come_back_as_they_were(void **state)
 {
-    const weir_header headers[] = { { "a", WEIR_SLICE_LIT("1") }, { "a", WEIR_SLICE_LIT("2") } };
-    const weir_out out = { .key = WEIR_SLICE_LIT("k"), .data = WEIR_SLICE_LIT("payload"),
-                           .headers = headers, .n_headers = 2 };
+    const weir_header headers[] = { { "a", WEIR_SLICE_LIT("1") },
+                                    { "a", WEIR_SLICE_LIT("2") } };
+    const weir_out out = { .key = WEIR_SLICE_LIT("k"),
+                           .data = WEIR_SLICE_LIT("payload"),
+                           .headers = headers,
+                           .n_headers = 2 };
     read_back back;
 
     (void)state;
-    round_trip(&out, (weir_redis_limit){ .is_set = true, .is_approx = true, .n = 9 }, &back);
+    round_trip(&out, (weir_redis_limit){ .is_set = true, .is_approx = true, .n = 9 },
+               &back);
     assert_true(weir_slice_is(back.ev.data, "payload"));
     assert_true(weir_slice_is(back.ev.key, "k"));
     assert_int_equal(back.ev.n_headers, 2);
@@ -105,7 +109,8 @@ static void payload_key_and_headers_come_back_as_they_were(void **state)
 
 static void headers_that_would_collide_come_back_under_their_own_names(void **state)
 {
-    static const char *const names[] = { "data", "key", "weir.null", "h:data", "h:h:key", "h:x" };
+    static const char *const names[] = { "data",   "key",     "weir.null",
+                                         "h:data", "h:h:key", "h:x" };
     weir_header headers[6];
     read_back back;
 
@@ -113,7 +118,9 @@ static void headers_that_would_collide_come_back_under_their_own_names(void **st
     for (size_t i = 0; i < 6; i++) {
         headers[i] = (weir_header){ names[i], WEIR_SLICE_LIT("v") };
     }
-    const weir_out out = { .data = WEIR_SLICE_LIT("p"), .headers = headers, .n_headers = 6 };
+    const weir_out out = { .data = WEIR_SLICE_LIT("p"),
+                           .headers = headers,
+                           .n_headers = 6 };
     round_trip(&out, (weir_redis_limit){ .is_set = false }, &back);
     assert_true(weir_slice_is(back.ev.data, "p"));
     assert_null(back.ev.key.data);
@@ -157,8 +164,8 @@ static void an_entry_without_payload_is_a_json_object_of_its_fields(void **state
     (void)state;
     read_fields(&back, words, 0);
     assert_true(back.ev.is_object);
-    assert_true(weir_slice_is(back.ev.data,
-                              "{\"temp\":\"21\",\"key\":\"k\",\"say\":\"\\\"hi\\\"\"}"));
+    assert_true(weir_slice_is(
+        back.ev.data, "{\"temp\":\"21\",\"key\":\"k\",\"say\":\"\\\"hi\\\"\"}"));
     assert_true(weir_slice_is(back.ev.key, "k"));
     read_end(&back);
 }
@@ -193,8 +200,11 @@ static void a_trimmed_entry_has_an_id_and_no_fields(void **state)
 
 static void what_is_no_entry_is_refused(void **state)
 {
-    static const char *const wrong[] = { "*2\r\n$1\r\nx\r\n*0\r\n", "*2\r\n$3\r\n5-1\r\n*1\r\n$1\r\na\r\n",
-                                         "*2\r\n$3\r\n5-1\r\n:4\r\n", ":1\r\n", "*-1\r\n",
+    static const char *const wrong[] = { "*2\r\n$1\r\nx\r\n*0\r\n",
+                                         "*2\r\n$3\r\n5-1\r\n*1\r\n$1\r\na\r\n",
+                                         "*2\r\n$3\r\n5-1\r\n:4\r\n",
+                                         ":1\r\n",
+                                         "*-1\r\n",
                                          "*2\r\n$3\r\n5-1\r\n*2\r\n$1\r\na\r\n:1\r\n" };
 
     (void)state;

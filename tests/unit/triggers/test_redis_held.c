@@ -34,22 +34,26 @@ static void it_agrees_with_a_list_over_many_random_steps(void **state)
             n += model[at] == WEIR_REDIS_FREE;
             model[at] = hold;
         } else {
-            assert_int_equal(weir_redis_held_remove(&held, pos), model[at] != WEIR_REDIS_FREE);
+            assert_int_equal(weir_redis_held_remove(&held, pos),
+                             model[at] != WEIR_REDIS_FREE);
             n -= model[at] != WEIR_REDIS_FREE;
             model[at] = WEIR_REDIS_FREE;
         }
         assert_int_equal(held.n, n);
         size_t other = weir_rand_next(&rand) % N_IDS;
-        assert_int_equal(weir_redis_held_get(&held, (weir_pos){ 1700000000000 + other / 4, other % 4 }),
+        assert_int_equal(weir_redis_held_get(
+                             &held, (weir_pos){ 1700000000000 + other / 4, other % 4 }),
                          model[other]);
     }
     for (size_t i = 0; i < N_IDS; i++) {
-        assert_int_equal(weir_redis_held_get(&held, (weir_pos){ 1700000000000 + i / 4, i % 4 }),
-                         model[i]);
+        assert_int_equal(
+            weir_redis_held_get(&held, (weir_pos){ 1700000000000 + i / 4, i % 4 }),
+            model[i]);
     }
     weir_redis_held_clear(&held);
     assert_int_equal(held.n, 0);
-    assert_int_equal(weir_redis_held_get(&held, (weir_pos){ 1700000000000, 0 }), WEIR_REDIS_FREE);
+    assert_int_equal(weir_redis_held_get(&held, (weir_pos){ 1700000000000, 0 }),
+                     WEIR_REDIS_FREE);
     weir_redis_held_fini(&held);
 }
 

@@ -41,7 +41,8 @@ static void an_answer_in_single_bytes_is_the_same_answer(void **state)
     weir_redis_reader_free(reader);
     const weir_redis_val *entries = weir_redis_at(weir_redis_at(reply->root, 0), 1);
     assert_int_equal(entries->n, 1);
-    assert_true(weir_slice_is(weir_redis_text(weir_redis_at(entries->items[0], 0)), "5-1"));
+    assert_true(
+        weir_slice_is(weir_redis_text(weir_redis_at(entries->items[0], 0)), "5-1"));
     weir_redis_reply_give(reply);
 }
 
@@ -64,7 +65,8 @@ static void a_reader_that_ends_in_the_middle_frees_what_it_has(void **state)
     weir_err err;
 
     (void)state;
-    assert_int_equal(weir_redis_reader_feed(reader, "*3\r\n:1\r\n$2\r\nab", 14), WEIR_OK);
+    assert_int_equal(weir_redis_reader_feed(reader, "*3\r\n:1\r\n$2\r\nab", 14),
+                     WEIR_OK);
     assert_int_equal(weir_redis_reader_next(reader, &reply, &err), WEIR_EAGAIN);
     weir_redis_reader_free(reader);
 }
@@ -99,7 +101,8 @@ static void xautoclaim_of_7_0_has_three_elements_and_names_what_is_gone(void **s
 
 static void another_shape_of_xautoclaim_is_refused(void **state)
 {
-    static const char *const wrong[] = { "*0\r\n", ":1\r\n", "*2\r\n$3\r\n0-0\r\n:1\r\n",
+    static const char *const wrong[] = { "*0\r\n", ":1\r\n",
+                                         "*2\r\n$3\r\n0-0\r\n:1\r\n",
                                          "*2\r\n:1\r\n*0\r\n" };
 
     (void)state;
@@ -116,7 +119,9 @@ static void ids_are_read_and_written(void **state)
 {
     static const char *const texts[] = { "0-0", "1700000000000-3",
                                          "18446744073709551615-18446744073709551615" };
-    static const char *const wrong[] = { "", "-", "1-", "-1", "1-2-3", "x", "18446744073709551616-0" };
+    static const char *const wrong[] = {
+        "", "-", "1-", "-1", "1-2-3", "x", "18446744073709551616-0"
+    };
     char out[WEIR_REDIS_ID_MAX];
     weir_pos pos;
 
