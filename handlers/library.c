@@ -64,12 +64,16 @@ const weir_opt weir_library_rows[] = {
 /* The path to give to the loader; the caller frees it. NULL: out of memory. */
 static char *library_path(const char *library, const char *base_dir)
 {
+    const char *rest = library;
     char *path = NULL;
 
     if (library[0] == '/' || base_dir == NULL || base_dir[0] == '\0') {
         return strdup(library);
     }
-    if (asprintf(&path, "%s/%s", base_dir, library) < 0) {
+    if (strncmp(library, "./", 2) == 0) {
+        rest += 2; /* "./x.so" is said as "DIR/x.so" */
+    }
+    if (asprintf(&path, "%s/%s", base_dir, rest) < 0) {
         return NULL;
     }
     if (strchr(library, '/') == NULL && access(path, F_OK) != 0) {
