@@ -49,7 +49,7 @@ typedef struct weir_sink_ops {
     /* Confirmations, and the broker's log, follow the order of send() within one target and
      * key (or partition), failures included: nothing overtakes. */
     bool keeps_order;
-    /* Does not wait for the broker. */
+    /* Keeps a reference to setup, which lives until close. Does not wait for the broker. */
     weir_status (*open)(void *self, const weir_sink_setup *setup, weir_err *err);
     /* The handle of a topic or stream, the same for the same name; lives until close. Any
      * thread. */

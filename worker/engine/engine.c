@@ -40,7 +40,11 @@ static weir_status engine_open_sinks(weir_engine *e, weir_err *err)
 
     for (size_t i = 0; i < setup->n_queues; i++) {
         const weir_engine_queue *queue = &setup->queues[i];
-        const weir_sink_setup sink = {
+        weir_sink_setup *sink = &e->sink_setups[i];
+        void *self;
+        weir_status st;
+
+        *sink = (weir_sink_setup){
             .queue = queue->opts,
             .queue_name = queue->name,
             .service = setup->service,
@@ -50,8 +54,6 @@ static weir_status engine_open_sinks(weir_engine *e, weir_err *err)
             .done = weir_settle_done,
             .arg = e,
         };
-        void *self;
-        weir_status st;
 
         if (queue->sink == NULL) {
             continue;
@@ -60,7 +62,7 @@ static weir_status engine_open_sinks(weir_engine *e, weir_err *err)
         if (self == NULL) {
             return weir_fail(err, WEIR_ENOMEM, "queue %s: out of memory", queue->name);
         }
-        st = queue->sink->open(self, &sink, err);
+        st = queue->sink->open(self, sink, err);
         if (st != WEIR_OK) {
             free(self);
             return weir_err_prefix(err, "queue %s: ", queue->name);
@@ -161,10 +163,11 @@ weir_status weir_engine_new(const weir_engine_setup *setup, weir_engine **out,
     weir_budget_init(&e->budget, setup->n_subs, setup->max_events,
                      setup->max_bytes - setup->max_bytes / 4);
     e->sinks = calloc(setup->n_queues + 1, sizeof(*e->sinks));
+    e->sink_setups = calloc(setup->n_queues + 1, sizeof(*e->sink_setups));
     e->hosts = calloc(setup->n_hosts + 1, sizeof(*e->hosts));
     e->lines = calloc(setup->n_subs + 1, sizeof(*e->lines));
-    if (e->sinks == NULL || e->hosts == NULL || e->lines == NULL ||
-        weir_pool_new(e, &e->pool) != WEIR_OK ||
+    if (e->sinks == NULL || e->sink_setups == NULL || e->hosts == NULL ||
+        e->lines == NULL || weir_pool_new(e, &e->pool) != WEIR_OK ||
         weir_watch_new(e, &e->watch) != WEIR_OK) {
         weir_fail(err, WEIR_ENOMEM, "out of memory");
         goto out;
@@ -372,6 +375,7 @@ void weir_engine_free(weir_engine *e)
     }
     free(e->dests);
     free(e->sinks);
+    free(e->sink_setups);
     free(e->lines);
     weir_pool_free(e->pool);
     weir_watch_free(e->watch);

@@ -418,6 +418,7 @@ static bool hand_work_on(weir_hand *hand, weir_line *line)
     if (n == 0) {
         return false;
     }
+    atomic_fetch_add_explicit(&line->n_claims, 1, memory_order_relaxed);
     if (hand->jobs[0]->task == WEIR_TASK_SETTLE) {
         weir_flow_news after = { 0 };
         weir_chain chain = { 0 };
@@ -538,10 +539,10 @@ static void hand_take_relief(weir_hand *hand, hand_relief *relief)
         next = span_next(span);
         end = span_end(span);
         relief->n_done = relief->n_unbegun = 0;
-        relief->line = hand->line;
         if (next == 0) {
             break;
         }
+        relief->line = hand->line;
         for (unsigned i = span_lo(span); i + 1 < next; i++) {
             if (hand->jobs[i] != NULL) {
                 relief->done[relief->n_done++] = hand->jobs[i];

@@ -95,6 +95,8 @@ struct weir_line {
     atomic_bool is_paused;
     bool has_stuck_alarm;
     atomic_size_t n_running; /* events in functions */
+    atomic_size_t n_claims;  /* so far */
+    size_t n_claims_seen;    /* the tender's */
     atomic_size_t n_charged; /* bytes of its events in the budget */
     atomic_llong lag_us;     /* age of the oldest uncommitted event that is known; -1 */
 
@@ -126,8 +128,9 @@ struct weir_engine {
     const weir_engine_setup *setup;
     weir_line *lines;
     size_t n_lines;
-    void **sinks; /* by queue */
-    void **hosts; /* by function */
+    void **sinks;                 /* by queue */
+    weir_sink_setup *sink_setups; /* of these, which may keep a reference */
+    void **hosts;                 /* by function */
     weir_budget budget;
     weir_pool *pool;
     weir_watch *watch;

@@ -18,6 +18,7 @@
 #define POOL_IDLE_US 10000000 /* an idle thread ends after this */
 #define POOL_KEEP 2           /* threads that stay */
 #define POOL_SPAWN_AT_ONCE 64
+#define POOL_CLEAR_NS 1000000 /* of work: those awake clear it */
 
 /* True: this thread is one too many and ends. */
 static bool hand_may_end(weir_pool *pool)
@@ -116,35 +117,43 @@ static void pool_reap(weir_pool *pool)
     }
 }
 
-/* How many threads more would help now. */
-static size_t pool_wanted(weir_pool *pool)
+/* How many threads more would help one line. *is_waiting: it has work that those awake may be
+ * about to clear; if they have not by the next look, they are held up elsewhere. */
+static size_t pool_wanted_by(weir_line *line, bool *is_waiting)
 {
-    weir_engine *e = pool->e;
-    size_t n = 0;
+    const size_t n_ready =
+        weir_flow_hint_ready(line->flow) + atomic_load(&line->n_inbox);
+    const size_t mean_ns = atomic_load(&line->mean_ns);
+    const size_t n_claims = atomic_load(&line->n_claims);
+    const bool is_served = n_claims != line->n_claims_seen;
+    weir_flow_stat stat;
+    size_t n_free;
 
-    for (size_t i = 0; i < e->n_lines; i++) {
-        weir_line *line = &e->lines[i];
-        const size_t n_ready = weir_flow_hint_ready(line->flow);
-        const size_t mean_ns = atomic_load(&line->mean_ns);
-        weir_flow_stat stat;
-
-        if (n_ready == 0 || (mean_ns != 0 && n_ready * mean_ns < 1000000)) {
-            continue; /* less than a millisecond of work: those awake clear it */
-        }
-        weir_flow_stat_get(line->flow, &stat);
-        if (stat.n_slots < line->sub->concurrency) {
-            const size_t n_free = line->sub->concurrency - stat.n_slots;
-
-            n += n_ready < n_free ? n_ready : n_free;
-        }
+    line->n_claims_seen = n_claims;
+    if (n_ready == 0) {
+        return 0;
     }
-    return n;
+    *is_waiting = true;
+    if (mean_ns != 0 && n_ready * mean_ns < POOL_CLEAR_NS) {
+        return is_served ? 0 : 1;
+    }
+    weir_flow_stat_get(line->flow, &stat);
+    n_free = stat.n_slots < line->sub->concurrency
+                 ? line->sub->concurrency - stat.n_slots
+                 : 1; /* what needs no slot: sends, verdicts of pending calls */
+    return n_ready < n_free ? n_ready : n_free;
 }
 
 bool weir_pool_tend(weir_pool *pool, int64_t now)
 {
-    const size_t n_wanted = atomic_load(&pool->n_sleeping) == 0 ? pool_wanted(pool) : 0;
     bool has_unbegun = false;
+    bool is_waiting = false;
+    size_t n_wanted = 0;
+
+    for (size_t i = 0; i < pool->e->n_lines && atomic_load(&pool->n_sleeping) == 0;
+         i++) {
+        n_wanted += pool_wanted_by(&pool->e->lines[i], &is_waiting);
+    }
 
     pool_reap(pool);
     weir_lock_take(&pool->lock);
@@ -161,7 +170,7 @@ bool weir_pool_tend(weir_pool *pool, int64_t now)
             break;
         }
     }
-    return has_unbegun || n_wanted > 0;
+    return has_unbegun || is_waiting;
 }
 
 void weir_pool_kick(weir_pool *pool)
@@ -195,6 +204,8 @@ weir_status weir_pool_new(weir_engine *e, weir_pool **out)
         n += sub->batch.max > 1 ? sub->concurrency / sub->batch.max + 1
                                 : sub->concurrency;
     }
+    /* sends and verdicts of pending calls go on while all functions are busy */
+    n++;
     n = n > 1024 ? 1024 : n;
     pool->max_threads = e->setup->threads > 0 ? e->setup->threads : (uint32_t)n;
     *out = pool;
