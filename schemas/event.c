@@ -98,20 +98,29 @@ static bool event_move(const char **s, weir_slice from, weir_slice to)
     return true;
 }
 
-/* Attributes of the binary mode are views of headers; what came from elsewhere stays. */
+/*
+ * Attributes of the binary mode are views of headers; what came from elsewhere stays. Name and
+ * value may be of two headers: of a name that comes twice the last value counts.
+ */
 static void event_move_attrs(weir_event *ev, weir_slice data,
                              const weir_header *headers)
 {
     (void)event_move(&ev->payload.data, data, ev->data);
     for (size_t i = 0; i < ev->n_attrs; i++) {
         weir_header *attr = &ev->attrs[i];
+        bool has_name = false;
+        bool has_value = false;
 
-        for (size_t j = 0; j < ev->n_headers; j++) {
-            if (attr->value.data == headers[j].value.data) {
+        for (size_t j = 0; j < ev->n_headers && !(has_name && has_value); j++) {
+            weir_slice value = headers[j].value;
+
+            has_name =
+                has_name || event_move(&attr->name, weir_slice_of(headers[j].name),
+                                       weir_slice_of(ev->headers[j].name));
+            if (!has_value && attr->value.data == value.data &&
+                attr->value.len == value.len) {
                 attr->value.data = ev->headers[j].value.data;
-                (void)event_move(&attr->name, weir_slice_of(headers[j].name),
-                                 weir_slice_of(ev->headers[j].name));
-                break;
+                has_value = true;
             }
         }
     }

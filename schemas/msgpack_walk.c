@@ -144,7 +144,7 @@ static walk_token token_typed(const unsigned char *p)
 }
 
 /* The value at p, whose head is there in full. */
-static walk_token token_at(const unsigned char *p)
+static inline walk_token token_at(const unsigned char *p)
 {
     unsigned char c = *p;
 
@@ -265,6 +265,23 @@ static bool walk_open(msgpack_walk *w, const unsigned char *p, walk_token token)
     return true;
 }
 
+/* Short strs are nearly all ASCII; this sees it without a call. */
+static inline bool walk_is_ascii(const unsigned char *p, size_t len)
+{
+    uint64_t word = 0;
+    uint64_t all = 0;
+    size_t i = 0;
+
+    for (; len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, p + i, sizeof(word));
+        all |= word;
+    }
+    for (; i < len; i++) {
+        all |= p[i];
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* Closes every level that waits for nothing more. */
 static void walk_close(msgpack_walk *w, bool is_forced)
 {
@@ -274,6 +291,46 @@ static void walk_close(msgpack_walk *w, bool is_forced)
         }
         w->depth--;
     }
+}
+
+/*
+ * Small integers and short ASCII strs, most of what events hold, in a few instructions.
+ * False: something else, or something wrong; walk_value() then looks at it from the start.
+ */
+static inline bool walk_small(msgpack_walk *w, const unsigned char **at)
+{
+    const unsigned char *p = *at;
+    unsigned char c = *p;
+
+    if (w->depth == 0) {
+        return false;
+    }
+    walk_level *level = &w->levels[w->depth - 1];
+    bool is_key =
+        level->is_map && level->n_left % 2 == 0 && w->depth <= DUPLICATE_LEVELS;
+
+    if ((c < 0x80 || c >= 0xE0) && !is_key) {
+        level->n_left--;
+        *at = p + 1;
+        return true;
+    }
+    size_t len = c & 0x1F;
+
+    if (c < 0xA0 || c > 0xBF || len > (size_t)(w->end - p - 1) ||
+        !walk_is_ascii(p + 1, len)) {
+        return false;
+    }
+    if (is_key) {
+        weir_keyset_key key = { (uint32_t)(p - w->begin), (uint32_t)len };
+
+        if (weir_keyset_add(&w->sets[w->depth - 1], key, weir_keyset_sig(p + 1, len),
+                            &walk_key_ops, w) != WEIR_KEYSET_NEW) {
+            return false;
+        }
+    }
+    level->n_left--;
+    *at = p + 1 + len;
+    return true;
 }
 
 /* One value or the head of a container at *at. */
@@ -307,7 +364,7 @@ static bool walk_value(msgpack_walk *w, const unsigned char **at)
         }
         return walk_open(w, p, token);
     }
-    if (token.kind == TOKEN_STR &&
+    if (token.kind == TOKEN_STR && !walk_is_ascii(p + token.n_head, token.n_body) &&
         !weir_utf8_ok((weir_slice){ (const char *)p + token.n_head, token.n_body })) {
         return walk_fail(w, p, "a str that is not UTF-8");
     }
@@ -330,10 +387,12 @@ weir_status weir_msgpack_walk(weir_slice bytes, weir_msgpack_size *out, weir_err
     w.depth = 0;
     w.size = (weir_msgpack_size){ 0, 0, 0 };
     do {
-        if (!walk_value(&w, &p)) {
+        if ((p == w.end || !walk_small(&w, &p)) && !walk_value(&w, &p)) {
             break;
         }
-        walk_close(&w, false);
+        if (w.depth > 0 && w.levels[w.depth - 1].n_left == 0) {
+            walk_close(&w, false);
+        }
     } while (w.depth > 0);
     walk_close(&w, true);
     if (w.st == WEIR_OK && p != w.end) {

@@ -163,6 +163,26 @@ static void attributes_move_with_their_headers(void **state)
     assert_text(fx->ev.payload, "hello");
 }
 
+static void an_attribute_made_of_two_headers_moves_with_both(void **state)
+{
+    fixture *fx = *state;
+    weir_header all[] = { { "specversion", WEIR_SLICE_LIT("1.0") },
+                          { "id", WEIR_SLICE_LIT("1") },
+                          { "source", WEIR_SLICE_LIT("s") },
+                          { "type", WEIR_SLICE_LIT("t") },
+                          { NULL, WEIR_SLICE_NONE } };
+
+    fill(fx, WEIR_SLICE_LIT("hello"), "type");
+    all[4] = (weir_header){ "type", fx->header.value };
+    all[3].name = fx->msg.name;
+    fx->ev.headers = all;
+    fx->ev.n_headers = 5;
+    fx->ev.is_redis = true;
+    assert_int_equal(weir_codec_cloudevents.decode(&fx->ev, NULL), WEIR_OK);
+    assert_int_equal(weir_ev_own(&fx->ev), WEIR_OK);
+    assert_text(weir_ev_attr(&fx->ev, "type"), "order");
+}
+
 static void the_last_header_of_a_name_counts(void **state)
 {
     fixture *fx = *state;
@@ -381,6 +401,7 @@ int main(void)
         T(a_json_value_survives_owning),
         T(a_value_that_borrows_is_dropped_and_decodes_again),
         T(attributes_move_with_their_headers),
+        T(an_attribute_made_of_two_headers_moves_with_both),
         T(the_last_header_of_a_name_counts),
         T(a_fault_has_a_text_of_bounded_length),
         T(positions_are_written_as_the_queue_writes_them),
