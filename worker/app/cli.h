@@ -104,6 +104,7 @@ int weir_cmd_functions(const weir_cli *cli);
 int weir_cmd_invoke(const weir_cli *cli);
 int weir_cmd_skip(const weir_cli *cli);
 int weir_cmd_tables(const weir_cli *cli);
-int weir_cmd_mock(const weir_cli *cli);
+int weir_cmd_dev_worker(const weir_cli *cli);
+int weir_cmd_embed(const weir_cli *cli);
 
 #endif

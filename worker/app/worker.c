@@ -265,8 +265,8 @@ static int worker_run(worker *w)
         weir_log(WEIR_ERROR, "worker.failed", "text=%s", err.text);
         return weir_exit_of(st);
     }
-    weir_log(WEIR_INFO, "worker.started", "version=%s subscriptions=%zu instance=%s",
-             WEIR_VERSION, w->cfg->n_subs, w->slot.instance);
+    weir_log(WEIR_INFO, "worker.started", "version=%s subscriptions=%zu", WEIR_VERSION,
+             w->cfg->n_subs);
     weir_notify("READY=1");
     int code = worker_wait(w);
     weir_notify("STOPPING=1");
