@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redis_claim - what is ours in a group: names, leases, heartbeats, entries of dead replicas.
+ * redis_claim - pending entries: heartbeats for ours, and those of dead replicas.
  *
  * Every call asks the server over src->ctl and runs on the link's thread. A failed connection is
  * closed and shows in weir_redis_conn_is_open(); a refusal of the server is a status with text.
@@ -22,15 +22,6 @@ typedef struct weir_redis_claimed {
 /* False: of no known shape. */
 bool weir_redis_claimed_parse(const weir_redis_val *val, weir_redis_claimed *out);
 
-/* Finds or renews the name of a consumer that only this process has. WEIR_ECLOSED: it was ours
- * and is another's now. */
-weir_status weir_redis_join(weir_redis_src *src, weir_err *err);
-/* Gets or renews the lease of `single`; *is_ours. */
-weir_status weir_redis_lease(weir_redis_src *src, bool *is_ours, weir_err *err);
-/* Makes the group where it is missing, at most once a second. WEIR_ENOENT: start is `committed`
- * and there is none. WEIR_EAGAIN: it was made a moment ago. */
-weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, int64_t now,
-                             weir_err *err);
 /* Sets the idle time of all that is held and still ours to 0. */
 weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err *err);
 /* Sets it to so much that any replica takes these at once. */
@@ -42,12 +33,8 @@ weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
 /* Takes entries over that nobody has worked on for claim_after. *is_over: that was all. */
 weir_status weir_redis_sweep(weir_redis_src *src, weir_redis_part *part, bool *is_over,
                              weir_err *err);
-/* Where the group is: for a group that must be made anew, and for stat(). */
-weir_status weir_redis_sample(weir_redis_src *src, weir_redis_part *part,
-                              weir_err *err);
-/* Removes consumers that are long silent and have nothing pending. */
-weir_status weir_redis_tidy(weir_redis_src *src, weir_redis_part *part, weir_err *err);
-/* Gives back what is left, then the consumer, the name and the lease. */
-void weir_redis_leave(weir_redis_src *src);
+/* Gives back what is pending under our name and is not here: answers that were lost. */
+weir_status weir_redis_return_pending(weir_redis_src *src, weir_redis_part *part,
+                                      weir_err *err);
 
 #endif

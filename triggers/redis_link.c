@@ -9,6 +9,7 @@
  * sent stays listed until the server has confirmed it.
  */
 #include "triggers/redis_claim.h"
+#include "triggers/redis_group.h"
 
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
@@ -25,26 +26,11 @@
 #define LINK_BACKOFF_FIRST_US 100000
 #define LINK_BACKOFF_MAX_US 5000000
 #define LINK_ACK_WAIT_US 5000
-#define LINK_ACKS_NOW 256
-#define LINK_ACK_IDS 1000 /* of one XACK */
 #define LINK_SWEEP_MAX_US 5000000
 #define LINK_BEAT_MAX_US 20000000
 #define LINK_SECOND_US 1000000
 #define LINK_TIDY_US 30000000
 #define LINK_RATE_US 250000
-
-static weir_trouble link_trouble(weir_status st)
-{
-    switch (st) {
-    case WEIR_EDENIED:
-        return WEIR_TROUBLE_DENIED;
-    case WEIR_ENOENT:
-    case WEIR_EINVAL:
-        return WEIR_TROUBLE_MISSING;
-    default:
-        return WEIR_TROUBLE_UNREACHABLE;
-    }
-}
 
 static int64_t link_backoff(int64_t *backoff_us)
 {
@@ -52,17 +38,6 @@ static int64_t link_backoff(int64_t *backoff_us)
 
     *backoff_us = us * 2 > LINK_BACKOFF_MAX_US ? LINK_BACKOFF_MAX_US : us * 2;
     return us;
-}
-
-/* A step failed: the server refused it (the connection stands), or the connection is gone. */
-static void link_failed(weir_redis_src *src, weir_redis_part *part, const char *what,
-                        const weir_err *err)
-{
-    weir_log(WEIR_WARN, "redis.link", "sub=%s step=%s text=%s", src->setup->sub_name,
-             what, err->text);
-    if (weir_redis_conn_is_open(src->ctl) && part != NULL) {
-        weir_redis_trouble(src, part, link_trouble(err->st), err->text);
-    }
 }
 
 /* -- connection, name, lease -------------------------------------------------------------- */
@@ -82,7 +57,7 @@ static bool link_connect(weir_redis_src *src, int64_t now)
         src->ctl_retry_us = weir_clock_us() + link_backoff(&src->ctl_backoff_us);
         weir_log(WEIR_WARN, "redis.connect", "sub=%s text=%s", src->setup->sub_name,
                  err.text);
-        weir_redis_trouble(src, NULL, link_trouble(st), err.text);
+        weir_redis_trouble(src, NULL, weir_redis_trouble_of(st), err.text);
         return false;
     }
     weir_log(WEIR_INFO, "redis.connected", "sub=%s server=%s", src->setup->sub_name,
@@ -132,16 +107,16 @@ static bool link_join(weir_redis_src *src, int64_t now)
     }
     weir_status st = weir_redis_join(src, &err);
     if (st == WEIR_ECLOSED && weir_redis_conn_is_open(src->ctl)) {
-        link_failed(src, NULL, "name", &err);
+        weir_redis_failed(src, NULL, "name", &err);
         link_lose(src);
         src->consumer[0] = '\0';
         return false;
     }
     if (st != WEIR_OK) {
-        link_failed(src, NULL, "name", &err);
+        weir_redis_failed(src, NULL, "name", &err);
         src->slot_due_us = now + LINK_SECOND_US;
         if (weir_redis_conn_is_open(src->ctl)) {
-            weir_redis_trouble(src, NULL, link_trouble(st), err.text);
+            weir_redis_trouble(src, NULL, weir_redis_trouble_of(st), err.text);
             weir_redis_conn_close(src->ctl);
             src->ctl_retry_us = now + link_backoff(&src->ctl_backoff_us);
         }
@@ -172,7 +147,7 @@ static bool link_lease(weir_redis_src *src, int64_t now)
     int64_t asked_us = weir_clock_us();
     weir_status st = weir_redis_lease(src, &is_ours, &err);
     if (st != WEIR_OK) {
-        link_failed(src, NULL, "lease", &err);
+        weir_redis_failed(src, NULL, "lease", &err);
         return src->has_single && weir_redis_conn_is_open(src->ctl);
     }
     if (is_ours) {
@@ -188,152 +163,6 @@ static bool link_lease(weir_redis_src *src, int64_t now)
     return src->has_single;
 }
 
-/* -- acknowledgements --------------------------------------------------------------------- */
-
-static void link_add_acks(weir_redis_src *src, weir_redis_part *part, size_t *n_asked)
-{
-    char text[WEIR_REDIS_ID_MAX];
-
-    for (size_t i = 0; i < part->sending.n; i += LINK_ACK_IDS) {
-        size_t page =
-            part->sending.n - i < LINK_ACK_IDS ? part->sending.n - i : LINK_ACK_IDS;
-
-        weir_redis_conn_begin(src->ctl, 3 + page);
-        weir_redis_conn_arg(src->ctl, WEIR_SLICE_LIT("XACK"));
-        weir_redis_conn_arg(src->ctl, weir_slice_of(part->stream));
-        weir_redis_conn_arg(src->ctl, weir_slice_of(src->setup->group));
-        for (size_t k = 0; k < page; k++) {
-            size_t len = weir_redis_id_format(part->sending.ids[i + k], text);
-
-            weir_redis_conn_arg(src->ctl, (weir_slice){ text, len });
-        }
-        (*n_asked)++;
-    }
-}
-
-/* These are out of our hands. */
-static void link_settled(weir_redis_src *src, weir_redis_part *part,
-                         weir_redis_ids *ids, weir_redis_hold hold)
-{
-    weir_lock_take(&src->lock);
-    for (size_t i = 0; i < ids->n; i++) {
-        if (weir_redis_held_get(&part->held, ids->ids[i]) == hold) {
-            weir_redis_held_remove(&part->held, ids->ids[i]);
-            part->n_done--;
-            src->n_unconfirmed--;
-        }
-    }
-    src->stat.n_commits += hold == WEIR_REDIS_DONE && ids->n > 0;
-    weir_lock_give(&src->lock);
-    ids->n = 0;
-    weir_signal_raise(&src->confirmed, INT_MAX);
-}
-
-/* Reads the answers for one part; true: all of them were taken by the server. */
-static bool link_take_acks(weir_redis_src *src, weir_redis_part *part, size_t n_asked)
-{
-    int64_t until_us = weir_clock_us() + WEIR_REDIS_CALL_US;
-    weir_err err = { .st = WEIR_OK };
-    bool is_ok = true;
-
-    for (size_t i = 0; i < n_asked; i++) {
-        weir_redis_reply *reply = NULL;
-
-        if (weir_redis_conn_wait(src->ctl, until_us, &reply, &err) != WEIR_OK) {
-            link_failed(src, part, "ack", &err);
-            return false;
-        }
-        /* Without its group nothing is pending; the group is made anew elsewhere. */
-        if (reply->root->type == WEIR_REDIS_ERROR &&
-            !weir_redis_is_error(reply->root, "NOGROUP")) {
-            weir_fail(&err, weir_redis_error_status(reply->root), "%s: XACK: %s",
-                      part->stream, reply->root->text.data);
-            link_failed(src, part, "ack", &err);
-            is_ok = false;
-        }
-        weir_redis_reply_give(reply);
-    }
-    return is_ok;
-}
-
-static bool link_is_ack_due(weir_redis_src *src, int64_t now)
-{
-    weir_lock_take(&src->lock);
-    size_t n = src->n_unconfirmed;
-    weir_lock_give(&src->lock);
-    if (n == 0) {
-        src->ack_due_us = 0;
-        return false;
-    }
-    if (src->ack_due_us == 0) {
-        int64_t wait_us = src->setup->commit_us < LINK_ACK_WAIT_US
-                              ? src->setup->commit_us
-                              : LINK_ACK_WAIT_US;
-
-        src->ack_due_us = now + wait_us;
-    }
-    return n >= LINK_ACKS_NOW || now >= src->ack_due_us ||
-           atomic_load(&src->is_closing);
-}
-
-static void link_ack(weir_redis_src *src)
-{
-    for (size_t i = 0; i < src->n_parts; i++) {
-        weir_redis_part *part = &src->parts[i];
-
-        weir_lock_take(&src->lock);
-        for (size_t k = 0; k < part->acks.n; k++) {
-            if (!weir_redis_ids_add(&part->sending, part->acks.ids[k])) {
-                memmove(part->acks.ids, part->acks.ids + k,
-                        (part->acks.n - k) * sizeof(*part->acks.ids));
-                part->acks.n -= k;
-                k = 0;
-                break;
-            }
-            if (k + 1 == part->acks.n) {
-                part->acks.n = 0;
-            }
-        }
-        weir_lock_give(&src->lock);
-    }
-    for (size_t i = 0; i < src->n_parts && weir_redis_conn_is_open(src->ctl); i++) {
-        weir_redis_part *part = &src->parts[i];
-        size_t n_asked = 0;
-
-        link_add_acks(src, part, &n_asked);
-        if (n_asked > 0 && link_take_acks(src, part, n_asked)) {
-            link_settled(src, part, &part->sending, WEIR_REDIS_DONE);
-        }
-    }
-    src->ack_due_us = weir_clock_us() + LINK_SECOND_US;
-    weir_lock_take(&src->lock);
-    bool is_all = src->n_unconfirmed == 0;
-    weir_lock_give(&src->lock);
-    src->ack_due_us = is_all ? 0 : src->ack_due_us;
-}
-
-static void link_giveback(weir_redis_src *src)
-{
-    for (size_t i = 0; i < src->n_parts && weir_redis_conn_is_open(src->ctl); i++) {
-        weir_redis_part *part = &src->parts[i];
-        weir_err err = { .st = WEIR_OK };
-
-        weir_lock_take(&src->lock);
-        weir_redis_ids ids = part->backs;
-        part->backs = (weir_redis_ids){ .ids = NULL };
-        weir_lock_give(&src->lock);
-        if (ids.n > 0 &&
-            weir_redis_giveback(src, part, ids.ids, ids.n, &err) != WEIR_OK) {
-            /* they are found by their idle time */
-            link_failed(src, part, "giveback", &err);
-        }
-        if (ids.n > 0) {
-            link_settled(src, part, &ids, WEIR_REDIS_BACK);
-        }
-        free(ids.ids);
-    }
-}
-
 /* -- parts -------------------------------------------------------------------------------- */
 
 static void link_part_failed(weir_redis_src *src, weir_redis_part *part,
@@ -345,7 +174,7 @@ static void link_part_failed(weir_redis_src *src, weir_redis_part *part,
         weir_redis_trouble(src, part, WEIR_TROUBLE_NO_POSITION, err->text);
         return;
     }
-    link_failed(src, part, what, err);
+    weir_redis_failed(src, part, what, err);
 }
 
 /* Our last reading connection may live on at the server, if the network forgot to tell it,
@@ -399,7 +228,7 @@ static void link_part_up(weir_redis_src *src, weir_redis_part *part, int64_t now
     }
     if (weir_redis_conn_open(part->conn, now + LINK_OPEN_US, &err) != WEIR_OK) {
         link_part_failed(src, part, "connect", &err, now);
-        weir_redis_trouble(src, part, link_trouble(err.st), err.text);
+        weir_redis_trouble(src, part, weir_redis_trouble_of(err.st), err.text);
         return;
     }
     part->client_id = weir_redis_conn_id(part->conn);
@@ -448,7 +277,7 @@ static void link_each(weir_redis_src *src, const char *what, link_step *step)
         bool is_live = part->is_live;
         weir_lock_give(&src->lock);
         if (is_live && step(src, part, &err) != WEIR_OK) {
-            link_failed(src, NULL, what, &err);
+            weir_redis_failed(src, NULL, what, &err);
         }
     }
 }
@@ -541,9 +370,9 @@ static int64_t link_round(weir_redis_src *src)
     }
     now = weir_clock_us();
     bool is_in = link_join(src, now);
-    if (is_in && link_is_ack_due(src, now)) {
-        link_ack(src);
-        link_giveback(src);
+    if (is_in && weir_redis_ack_is_due(src, now)) {
+        weir_redis_ack(src);
+        weir_redis_give_back(src);
     }
     if (is_in && link_lease(src, now)) {
         link_parts(src, now);
@@ -625,8 +454,8 @@ void *weir_redis_link_main(void *arg)
          weir_redis_conn_open(src->ctl, weir_clock_us() + LINK_OPEN_US, &err) ==
              WEIR_OK)) {
         link_return_queued(src);
-        link_ack(src);
-        link_giveback(src);
+        weir_redis_ack(src);
+        weir_redis_give_back(src);
         weir_redis_leave(src);
     }
     weir_redis_conn_close(src->ctl);

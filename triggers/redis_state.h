@@ -1,8 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redis_state - what the files of the Redis source share: redis_source.c (the intake thread),
- * redis_link.c (the source's own thread) and redis_claim.c (what that thread asks the server).
+ * redis_state - what the files of the Redis source share.
+ *
+ *     redis_source.c  the table; open, close, what the engine calls from any thread
+ *     redis_read.c    the intake's thread: reads under way
+ *     redis_link.c    the source's own thread, which calls the next three
+ *     redis_ack.c     acknowledgements
+ *     redis_claim.c   heartbeats and pending entries
+ *     redis_group.c   names, leases, the group
+ *     redis_part.c    what any of them does to a part, under the lock
  *
  * A part's reading connection belongs to the link while the part is DOWN and to the intake
  * while it is READY; `state` hands it over, under the lock.
@@ -148,7 +155,7 @@ typedef struct weir_redis_src {
     atomic_bool is_closing, is_link_over;
 } weir_redis_src;
 
-/* -- redis_source.c ---------------------------------------------------------------------- */
+/* -- redis_part.c: any thread ---------------------------------------------------------- */
 
 bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos);
 /* Appends an entry that is not held yet; takes a use of the reply. False: it is held, or no
@@ -168,6 +175,38 @@ void weir_redis_trouble(weir_redis_src *src, weir_redis_part *part, weir_trouble
 /* Ends the wait of the intake, of the link. Any thread. */
 void weir_redis_wake_intake(weir_redis_src *src);
 void weir_redis_wake_link(weir_redis_src *src);
+
+void weir_redis_wake_fd(int fd);
+bool weir_redis_ring_pop(weir_redis_ring *ring, weir_redis_item *item);
+/* Forgets all that a part has. */
+void weir_redis_part_empty_locked(weir_redis_src *src, weir_redis_part *part);
+/* What a refusal means for a part. */
+weir_trouble weir_redis_trouble_of(weir_status st);
+/* An ERROR of the server as a status, and the reply is given back; else WEIR_OK. part may be
+ * NULL. */
+weir_status weir_redis_refused(weir_redis_part *part, weir_redis_reply **reply,
+                               weir_err *err);
+/* A step of the link failed: logs it, and tells the host if the server refused it for a part. */
+void weir_redis_failed(weir_redis_src *src, weir_redis_part *part, const char *what,
+                       const weir_err *err);
+
+/* -- redis_read.c: the intake's thread -------------------------------------------------- */
+
+size_t weir_redis_read(void *self, weir_event *const *evs, size_t cap, int64_t wait_us);
+/* Tells the host what is new. */
+void weir_redis_tell(weir_redis_src *src);
+/* True while the part's connection is the intake's. */
+bool weir_redis_part_is_ready(weir_redis_src *src, weir_redis_part *part);
+/* The connection of a part is of no use any more. */
+void weir_redis_part_down(weir_redis_src *src, weir_redis_part *part);
+
+/* -- redis_ack.c: the link's thread ------------------------------------------------------ */
+
+bool weir_redis_ack_is_due(weir_redis_src *src, int64_t now);
+/* Sends what is to be acknowledged, and takes the answers. */
+void weir_redis_ack(weir_redis_src *src);
+/* The same for what is to be given back. */
+void weir_redis_give_back(weir_redis_src *src);
 
 /* -- redis_link.c ------------------------------------------------------------------------ */
 
