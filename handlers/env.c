@@ -86,6 +86,14 @@ static weir_status env_check_locked(const char *owner, const weir_opt_pair *var,
     return WEIR_OK;
 }
 
+/* Writes only what changes, so that a second claim of the same is safe beside readers. */
+static bool env_set(const char *name, const char *value)
+{
+    const char *now = getenv(name);
+
+    return (now != NULL && strcmp(now, value) == 0) || setenv(name, value, 1) == 0;
+}
+
 weir_status weir_env_claim(const char *owner, const weir_opt_map *vars, weir_err *err)
 {
     weir_status st = WEIR_OK;
@@ -99,7 +107,7 @@ weir_status weir_env_claim(const char *owner, const weir_opt_map *vars, weir_err
     for (size_t i = 0; i < vars->n; i++) {
         env_claim *claim = env_claim_new(owner, &vars->pairs[i]);
 
-        if (claim == NULL || setenv(claim->name, claim->value, 1) != 0) {
+        if (claim == NULL || !env_set(claim->name, claim->value)) {
             env_claim_free(claim);
             env_give_locked(owner);
             st = weir_fail(err, WEIR_ENOMEM, "env: out of memory");

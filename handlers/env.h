@@ -9,7 +9,8 @@
  * worker was started with is replaced.
  *
  * Threads: any for these calls; but setenv() itself must not meet a getenv() of another
- * thread, so the worker sets them before it starts any.
+ * thread, so the worker checks its functions, which sets
+ * them, before it starts any. A variable that has its value already is not written again.
  */
 #ifndef WEIR_HANDLERS_ENV_H
 #define WEIR_HANDLERS_ENV_H

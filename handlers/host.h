@@ -32,7 +32,7 @@ typedef struct weir_host_ops {
     const char *about;
     size_t size;
     /* Loads the function; does not call init. Errors say what is exported and what was
-     * wanted. */
+     * wanted; the caller puts the name of the entry in front. */
     weir_status (*open)(void *self, const weir_host_setup *setup, weir_err *err);
     void (*info)(void *self, weir_host_info *out);
     /* Calls the function's init, once. */

@@ -298,7 +298,6 @@ static weir_status library_open(void *self, const weir_host_setup *setup, weir_e
 out:
     if (st != WEIR_OK) {
         library_forget(lib);
-        (void)weir_err_prefix(err, "function %s", setup->name);
     }
     return st;
 }
@@ -326,12 +325,11 @@ static weir_status library_start(void *self, weir_err *err)
     WEIR_ASSERT(!lib->is_started);
     st = weir_json_parse(weir_slice_of(lib->config_json), &lib->config, err);
     if (st != WEIR_OK) {
-        return weir_err_prefix(err, "function %s: config", lib->name);
+        return weir_err_prefix(err, "config");
     }
     setup.config = weir_json_root(lib->config);
     if (lib->fn.init != NULL && (answer = lib->fn.init(&setup, &lib->state)) != 0) {
-        return weir_fail(err, WEIR_ECONFIG,
-                         "function %s: its init refuses to start (%d); %s", lib->name,
+        return weir_fail(err, WEIR_ECONFIG, "its init refuses to start (%d); %s",
                          answer, lib->path);
     }
     lib->is_started = true;

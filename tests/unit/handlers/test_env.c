@@ -5,6 +5,7 @@
  */
 #include "handlers/env.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,6 +13,18 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+static int n_written;
+
+/* Stands before the C library's, and counts. */
+int setenv(const char *name, const char *value, int overwrite)
+{
+    int (*next)(const char *, const char *, int);
+
+    *(void **)(void *)&next = dlsym(RTLD_NEXT, "setenv");
+    n_written++;
+    return next(name, value, overwrite);
+}
 
 static weir_status claim(const char *owner, const char *name, const char *value,
                          weir_err *err)
@@ -64,12 +77,27 @@ static void a_refused_claim_sets_nothing(void **state)
     weir_opt_map_fini(&vars);
 }
 
+static void a_variable_that_has_its_value_is_not_written_again(void **state)
+{
+    int before;
+
+    (void)state;
+    assert_int_equal(claim("f", "WEIR_T_D", "same", NULL), WEIR_OK);
+    before = n_written;
+    assert_int_equal(claim("f", "WEIR_T_D", "same", NULL), WEIR_OK);
+    assert_int_equal(n_written, before);
+    assert_int_equal(claim("f", "WEIR_T_D", "other", NULL), WEIR_OK);
+    assert_int_equal(n_written, before + 1);
+    weir_env_give("f");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_claimed_variable_is_set_over_what_was_there),
         cmocka_unit_test(two_owners_may_share_a_value_but_not_differ),
         cmocka_unit_test(a_refused_claim_sets_nothing),
+        cmocka_unit_test(a_variable_that_has_its_value_is_not_written_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
