@@ -88,12 +88,12 @@ static weir_status engine_open_hosts(weir_engine *e, weir_err *err)
         st = host->ops->open(self, &host->setup, err);
         if (st != WEIR_OK) {
             free(self);
-            return weir_err_prefix(err, "function %s: ", host->setup.name);
+            return weir_err_prefix(err, "function %s", host->setup.name);
         }
         e->hosts[i] = self;
         st = host->ops->start(self, err);
         if (st != WEIR_OK) {
-            return weir_err_prefix(err, "function %s: ", host->setup.name);
+            return weir_err_prefix(err, "function %s", host->setup.name);
         }
     }
     return WEIR_OK;
