@@ -20,9 +20,11 @@ line = driver.Line(broker, 200_000, 1_000, work_us=300)
 try:
     for name in ("killed", "stopped", "steady"):
         line.start(name)
+    line.until_joined()
     loader = line.load(is_waited_for=False)
     rate = line.until_count(0.25)
     stopped = line.pid("stopped")
+    killed = line.pid("killed")
     line.end("killed", signal.SIGKILL)
     rate = max(rate, line.until_count(0.6))
     line.end("stopped", signal.SIGTERM)
@@ -34,6 +36,8 @@ try:
     driver.expect(found["lost"] == 0, "every event has its result or its dead letter")
     driver.expect(found["foreign"] == 0, "no result and no dead letter without its event")
     driver.expect(found["twice"] <= bound, f"at most {bound} events twice: {found['twice']}")
+    driver.expect(found["makers"].get(killed, {"made": 0})["made"] > 0,
+                  "the killed replica had its part of the work")
     maker = found["makers"].get(stopped, {"made": 0, "repeated": 0})
     driver.expect(maker["made"] > 0, "the stopped replica had its part of the work")
     driver.expect(maker["repeated"] == 0, "nothing twice because of the stopped replica")

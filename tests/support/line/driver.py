@@ -17,7 +17,7 @@ from pathlib import Path
 BUILD = Path(sys.argv[2] if len(sys.argv) > 2 else "build").resolve()
 TOOL = BUILD / "tests" / "weir-line-tool"
 SERVER = BUILD / "tests" / "weir-test-server"
-WEIR = BUILD / "worker" / "weir" if (BUILD / "worker" / "weir").exists() else BUILD / "weir"
+WEIR = BUILD / "weir"
 FUNCTION = BUILD / "tests" / "line_fn.so"
 SEED = int(os.environ.get("LINE_SEED", "20261121"))
 RUN = f"{os.getpid()}-{int(time.time())}"
@@ -86,7 +86,8 @@ class Line:
 
     def config(self, name):
         kind = self.broker.kind
-        queue = (f'{{ type: kafka, brokers: "{self.broker.address}" }}' if kind == "kafka"
+        queue = (f'{{ type: kafka, brokers: "{self.broker.address}", '
+                 'consumer: { "session.timeout.ms": 6000 } }' if kind == "kafka"
                  else f'{{ type: redis, url: "redis://{self.broker.address}/0" }}')
         order = "key" if kind == "kafka" else "none"
         extra = "" if kind == "kafka" else "    claim_after: 3s\n"
@@ -123,6 +124,15 @@ subscriptions:
         env = dict(os.environ, LINE_WORK_US=str(self.work_us))
         self.replicas[name] = subprocess.Popen([WEIR, "run", "-c", self.config(name)], stderr=log,
                                                stdout=log, env=env)
+
+    def until_joined(self, limit_s=60):
+        """Waits until every replica has its share of the partitions (Kafka), or is ready."""
+        word = '"part.assigned"' if self.broker.kind == "kafka" else '"worker.started"'
+        begun = time.monotonic()
+        while not all(word in (self.dir / f"{n}.log").read_text() for n in self.replicas):
+            if time.monotonic() - begun > limit_s:
+                fail(f"not every replica has joined after {limit_s} s; see {self.dir}")
+            time.sleep(0.05)
 
     def pid(self, name):
         return str(self.replicas[name].pid)

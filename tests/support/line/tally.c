@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TALLY_SHOWN 5 /* repeats of each maker that are shown on stderr */
+
 bool tally_init(tally *t, const plan *p)
 {
     *t = (tally){ .p = p };
@@ -73,7 +75,9 @@ static bool tally_is_first(tally *t, size_t i)
     }
     if (t->seen[i] > 1) {
         t->n_twice++;
-        t->makers[t->maker[i]].n_repeated++;
+        if (t->maker[i] < TALLY_MAKERS) {
+            t->makers[t->maker[i]].n_repeated++;
+        }
         return false;
     }
     t->n_distinct++;
@@ -98,6 +102,11 @@ void tally_result(tally *t, const char *key, size_t key_len, const char *data,
     m = tally_maker_of(t, maker);
     t->makers[m].n_made++;
     if (!tally_is_first(t, i)) {
+        if (t->n_twice <= TALLY_SHOWN ||
+            t->makers[t->maker[i]].n_repeated <= TALLY_SHOWN) {
+            fprintf(stderr, "twice: %.*s by %s, then by %s\n", (int)len, data,
+                    t->makers[t->maker[i]].name, maker);
+        }
         return;
     }
     t->maker[i] = m;
@@ -124,7 +133,9 @@ void tally_dead(tally *t, const char *key, size_t key_len, const char *data, siz
     if (strcmp(want, reason) != 0) {
         tally_foreign(t, reason, data, len);
     }
-    tally_is_first(t, i);
+    if (tally_is_first(t, i)) {
+        t->maker[i] = TALLY_MAKERS; /* a dead letter does not say who made it */
+    }
 }
 
 void tally_print(const tally *t)
