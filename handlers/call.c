@@ -58,7 +58,8 @@ void weir_call_begin(weir_call *call, const weir_event *ev, weir_arena *arena,
     call->local = NULL;
     call->attempt = attempt;
     call->deadline_us = deadline_us;
-    atomic_init(&call->is_cancelled, false);
+    /* a fence may cancel at this moment */
+    atomic_store_explicit(&call->is_cancelled, false, memory_order_relaxed);
     atomic_init(&call->join, 0);
     call->outs = NULL;
     call->outs_end = &call->outs;

@@ -11,6 +11,8 @@
 
 #include "worker/base/slice.h"
 
+#include <stdatomic.h>
+
 typedef struct weir_out {
     struct weir_out *next; /* of the same job, in the order of emit */
     uint16_t sink;         /* the engine's index of the queue that gets it */
@@ -20,10 +22,10 @@ typedef struct weir_out {
     weir_slice data;       /* data NULL: a tombstone */
     const weir_header *headers;
     size_t n_headers;
-    int32_t partition; /* -1: by the partitioner */
-    int64_t time_ms;   /* -1: now */
-    void *owner;       /* the engine's job */
-    uint8_t state;     /* the engine's: see settle.c */
+    int32_t partition;  /* -1: by the partitioner */
+    int64_t time_ms;    /* -1: now */
+    void *owner;        /* the engine's job */
+    atomic_uchar state; /* the engine's: see settle.c */
 } weir_out;
 
 #endif

@@ -305,3 +305,14 @@ weir_flow_stat weir_rig_stat(rig *r, int sub)
     weir_flow_stat_get(r->e->lines[sub].flow, &stat);
     return stat;
 }
+
+bool weir_rig_is_empty(rig *r)
+{
+    weir_budget *b = &r->e->budget;
+    bool is_empty;
+
+    weir_lock_take(&b->lock);
+    is_empty = b->all.n_events == 0 && b->all.n_bytes == 0 && b->out_bytes == 0;
+    weir_lock_give(&b->lock);
+    return is_empty;
+}

@@ -88,6 +88,8 @@ weir_verdict weir_rig_echo(void *arg, weir_call *call);
 /* Sleeps for a moment: only between two looks at a condition. */
 void weir_rig_breathe(void);
 weir_flow_stat weir_rig_stat(rig *r, int sub);
+/* True if no event and no output is charged to the budget. */
+bool weir_rig_is_empty(rig *r);
 
 #define RIG_WAIT(condition)                                                            \
     do {                                                                               \

@@ -224,7 +224,7 @@ static size_t engine_count_open(weir_engine *e, weir_engine_report *report)
 
         weir_flow_stat_get(e->lines[i].flow, &stat);
         report->n_open += stat.n_slots;
-        report->n_unsent += stat.n_settling;
+        report->n_unsent += stat.n_settling - stat.n_stuck;
         n_left += stat.n_jobs;
     }
     return n_left;
@@ -316,6 +316,7 @@ static bool engine_close_sinks(weir_engine *e, int64_t until_us)
 void weir_engine_stop(weir_engine *e, int64_t until_us, weir_engine_report *report)
 {
     const int64_t retry_until_us = weir_clock_us() + ENGINE_RETRY_US;
+    weir_engine_report after;
 
     *report = (weir_engine_report){ 0 };
     atomic_store(&e->is_stopping, true);
@@ -330,8 +331,11 @@ void weir_engine_stop(weir_engine *e, int64_t until_us, weir_engine_report *repo
         engine_drain(e, until_us, report);
     }
     report->is_hung = !engine_close_intakes(e, until_us);
-    report->is_hung = !engine_close_sinks(e, until_us) || report->is_hung;
-    engine_count_open(e, report);
+    engine_count_open(e, &after);
+    report->n_open = after.n_open;
+    if (report->n_open == 0) {
+        report->is_hung = !engine_close_sinks(e, until_us) || report->is_hung;
+    } /* else a function that still runs may ask a sink for a target */
     weir_watch_stop(e->watch);
     if (!weir_pool_stop(e->pool, report->n_open > 0 ? weir_clock_us()
                                                     : weir_clock_us() + 1000000)) {
@@ -363,6 +367,9 @@ void weir_engine_free(weir_engine *e)
         engine_close_sinks(e, weir_clock_us() + 1000000);
     }
     for (size_t i = 0; e->lines != NULL && i < e->n_lines; i++) {
+        while (atomic_load(&e->lines[i].n_completing) > 0) {
+            engine_pause_us(ENGINE_POLL_US);
+        }
         weir_line_fini(&e->lines[i]);
     }
     engine_free_hosts(e);

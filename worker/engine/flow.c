@@ -374,7 +374,6 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
 {
     const weir_batch_rules *batch = &f->sub->batch;
     size_t n = f->n_ready < cap ? f->n_ready : cap;
-    size_t n_free;
 
     if (f->is_paused || f->n_slots >= f->sub->concurrency) {
         return 0;
@@ -382,8 +381,9 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
     if (f->is_open) {
         return f->probe == NULL && f->probe_us <= now && n > 0 ? 1 : 0;
     }
-    n_free = f->sub->concurrency - f->n_slots;
     if (batch->max > 1) {
+        const size_t n_free = f->sub->concurrency - f->n_slots;
+
         if (f->n_ready < batch->max && flow_batch_due_locked(f) > now) {
             return 0;
         }
@@ -392,7 +392,7 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
     }
     /* Single events run one after another on one thread, so one slot holds them all, until a
      * function is known to leave calls pending: then each may need a slot of its own. */
-    return f->may_pend && n > n_free ? n_free : n;
+    return f->may_pend && n > 1 ? 1 : n;
 }
 
 static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,

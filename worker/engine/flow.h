@@ -168,7 +168,8 @@ size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch, int64_t u
  * running ones have returned. Calls are cancelled. */
 void weir_flow_fence(weir_flow *f, weir_part *part, uint32_t epoch,
                      weir_flow_news *news);
-/* How many jobs of that epoch (or older) are left, or done and not yet acknowledged. */
+/* How many jobs of that epoch (or older) are left, or done and not yet acknowledged. What is
+ * stuck, and what is confirmed behind it, does not count: waiting is of no use to it. */
 size_t weir_flow_busy(weir_flow *f, const weir_part *part, uint32_t epoch);
 
 /* Pausing: nothing is taken to run and has_room is false. */
@@ -195,6 +196,8 @@ void weir_flow_peek(weir_flow *f, int64_t now, weir_flow_news *news);
 typedef struct weir_flow_stat {
     size_t n_jobs, n_ready, n_running, n_waiting, n_settling, n_again;
     size_t n_slots;
+    /* of n_settling: stuck, or confirmed and behind another of its lane */
+    size_t n_stuck;
     bool is_paused, is_unavailable;
     /* when the oldest unfinished event was read; WEIR_NEVER: none */
     int64_t oldest_us;

@@ -158,7 +158,7 @@ size_t weir_flow_busy(weir_flow *f, const weir_part *part, uint32_t epoch)
             (const weir_job *)(const void *)((const char *)node -
                                              offsetof(weir_job, part_node));
 
-        n += job->ev.receipt.epoch <= epoch;
+        n += job->ev.receipt.epoch <= epoch && !job->is_stuck && !job->is_answered;
     }
     weir_lock_give(&f->lock);
     return n;
@@ -310,6 +310,22 @@ void weir_flow_peek(weir_flow *f, int64_t now, weir_flow_news *news)
     weir_lock_give(&f->lock);
 }
 
+/* Those of a part that are stuck, or confirmed and not done. */
+static size_t epoch_count_stuck_locked(const weir_part *part)
+{
+    size_t n = 0;
+
+    if (atomic_load(&part->n_stuck) == 0) {
+        return 0;
+    }
+    for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
+        const weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
+
+        n += job->is_stuck || job->is_answered;
+    }
+    return n;
+}
+
 void weir_flow_stat_get(weir_flow *f, weir_flow_stat *out)
 {
     weir_lock_take(&f->lock);
@@ -333,6 +349,7 @@ void weir_flow_stat_get(weir_flow *f, weir_flow_stat *out)
 
             out->oldest_us =
                 first->read_us < out->oldest_us ? first->read_us : out->oldest_us;
+            out->n_stuck += epoch_count_stuck_locked(part);
         }
     }
     weir_lock_give(&f->lock);

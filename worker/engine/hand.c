@@ -351,11 +351,14 @@ void weir_pool_completed(void *arg, weir_call *call)
     weir_line *line = arg;
     weir_job *job = WEIR_CONTAINER_OF(call, weir_job, call);
 
+    /* Once it is in the inbox it may end, and the engine with it, before this returns. */
+    atomic_fetch_add(&line->n_completing, 1);
     weir_lock_take(&line->inbox_lock);
     weir_chain_add(&line->inbox, job);
     atomic_fetch_add(&line->n_inbox, 1);
     weir_lock_give(&line->inbox_lock);
     weir_pool_kick(line->e->pool);
+    atomic_fetch_sub(&line->n_completing, 1);
 }
 
 /* Takes what has completed meanwhile; false: there was nothing. */

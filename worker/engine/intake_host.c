@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define HOST_LOOK_US 20000 /* how often a revoke looks whether anything is left */
+
 static const char *const trouble_texts[] = {
     [WEIR_TROUBLE_NONE] = "none",
     [WEIR_TROUBLE_UNREACHABLE] = "unreachable",
@@ -183,7 +185,11 @@ static void intake_revoking(void *arg, const weir_epoch *e, size_t n, int64_t un
         if (n_left == 0 || weir_clock_us() >= until_us) {
             break;
         }
-        weir_signal_wait(&in->line->drained, seen, until_us);
+        /* The signal comes when the part is empty; one with a stuck event never is. */
+        weir_signal_wait(&in->line->drained, seen,
+                         until_us < weir_clock_us() + HOST_LOOK_US
+                             ? until_us
+                             : weir_clock_us() + HOST_LOOK_US);
     }
     for (size_t i = 0; i < n; i++) {
         weir_line_part *part = weir_intake_part(in, e[i].part);

@@ -103,6 +103,7 @@ struct weir_line {
     weir_lock inbox_lock;
     weir_chain inbox; /* jobs whose pending call has completed */
     atomic_size_t n_inbox;
+    atomic_uint n_completing; /* threads inside weir_pool_completed() */
 
     weir_metric *done, *dead, *filtered, *skipped, *retries, *results, *overruns,
         *send_failures;

@@ -482,7 +482,9 @@ static void settle_aside(weir_line *line, weir_job *job, settle_plan plan, int64
                 : plan == PLAN_STICK ? WEIR_JOB_NEVER
                                      : WEIR_JOB_AGAIN;
     settle_alarm(line, job);
-    weir_flow_sent(line->flow, &job, 1, now, news);
+    if (plan != PLAN_LATER) { /* its lane stays closed until it has been sent */
+        weir_flow_sent(line->flow, &job, 1, now, news);
+    }
     weir_flow_settled(line->flow, &job, 1, now, news);
 }
 
