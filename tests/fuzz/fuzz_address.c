@@ -3,7 +3,7 @@
 /*
  * Any text as an address; one with a place is written back and read again.
  *
- *     fuzz_address -max_len=4096 tests/data/fuzz/address
+ *     fuzz_address -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/address
  */
 #include "schemas/position.h"
 #include "worker/base/buf.h"

@@ -4,7 +4,7 @@
  * Any headers and data as a CloudEvent. The first byte is flags, then headers as
  * name NUL value NUL up to an empty name, then the data.
  *
- *     fuzz_cloudevents -max_len=4096 tests/data/fuzz/cloudevents
+ *     fuzz_cloudevents -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/cloudevents
  */
 #include "schemas/codec.h"
 #include "schemas/filter.h"

@@ -3,7 +3,7 @@
 /*
  * Any text as a filter, matched against one event.
  *
- *     fuzz_filter -max_len=4096 tests/data/fuzz/filter
+ *     fuzz_filter -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/filter
  */
 #include "schemas/codec.h"
 #include "schemas/filter.h"

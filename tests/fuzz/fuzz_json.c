@@ -3,7 +3,7 @@
 /*
  * Any bytes as a JSON event: what the walk accepts decodes, and is written back as JSON.
  *
- *     fuzz_json -max_len=4096 tests/data/fuzz/json
+ *     fuzz_json -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/json
  */
 #include "schemas/codec.h"
 #include "worker/base/check.h"

@@ -3,7 +3,7 @@
 /*
  * Any bytes as a MessagePack event: what the walk accepts decodes, and is written again.
  *
- *     fuzz_msgpack -max_len=4096 tests/data/fuzz/msgpack
+ *     fuzz_msgpack -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/msgpack
  */
 #include "schemas/codec.h"
 #include "worker/base/check.h"

@@ -141,6 +141,8 @@ static void bad_texts_are_refused_with_the_byte(void **state)
         }
         assert_int_equal(fx->ev.fault, WEIR_FAULT_DECODE);
         assert_string_equal(fx->ev.fault_text, err.text);
+        assert_int_equal(weir_codec_json.walk(weir_slice_of(rows[i].text), NULL),
+                         WEIR_EDATA);
         assert_false(fx->ev.is_decoded);
     }
 }
@@ -240,6 +242,33 @@ static void more_values_than_the_tree_may_hold_are_refused(void **state)
     free(text);
 }
 
+/* Two bytes of text a value is the worst there is: no copy of the tree while it grows. */
+static void a_dense_document_takes_one_tree_and_one_copy_of_its_text(void **state)
+{
+    const size_t n = 100000;
+    fixture *fx = *state;
+    weir_buf text = { 0 };
+
+    weir_buf_str(&text, "[1");
+    for (size_t i = 1; i < n; i++) {
+        weir_buf_str(&text, ",1");
+    }
+    weir_buf_char(&text, ']');
+    assert_int_equal(decode(fx, weir_buf_slice(&text), NULL), WEIR_OK);
+    assert_true(fx->arena.n_bytes <= text.len + n * 24 + 1024);
+    weir_buf_fini(&text);
+}
+
+static void formats_are_found_by_their_names(void **state)
+{
+    (void)state;
+    assert_ptr_equal(weir_codec_find("raw"), &weir_codec_raw);
+    assert_ptr_equal(weir_codec_find("json"), &weir_codec_json);
+    assert_ptr_equal(weir_codec_find("msgpack"), &weir_codec_msgpack);
+    assert_ptr_equal(weir_codec_find("cloudevents"), &weir_codec_cloudevents);
+    assert_null(weir_codec_find("JSON"));
+}
+
 static void objects_of_fields_are_json_in_every_format(void **state)
 {
     static const weir_codec_ops *const ops[] = { &weir_codec_raw, &weir_codec_json,
@@ -274,6 +303,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(more_values_than_the_tree_may_hold_are_refused,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_dense_document_takes_one_tree_and_one_copy_of_its_text, setup, teardown),
+        cmocka_unit_test(formats_are_found_by_their_names),
         cmocka_unit_test_setup_teardown(objects_of_fields_are_json_in_every_format,
                                         setup, teardown),
     };

@@ -94,7 +94,11 @@ static void owning_copies_what_was_borrowed_and_gives_the_message_back(void **st
     assert_text(fx->ev.key, "k1");
     assert_true(weir_ev_header(&fx->ev, "type", &value));
     assert_text(value, "order");
+
+    const char *copy = fx->ev.data.data;
+
     assert_int_equal(weir_ev_own(&fx->ev), WEIR_OK);
+    assert_ptr_equal(fx->ev.data.data, copy);
     weir_ev_end(&fx->ev);
     assert_int_equal(fx->msg.n_freed, 1);
 }
