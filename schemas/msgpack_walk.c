@@ -269,15 +269,24 @@ static bool walk_open(msgpack_walk *w, const unsigned char *p, walk_token token)
 static inline bool walk_is_ascii(const unsigned char *p, size_t len)
 {
     uint64_t word = 0;
+    uint32_t half = 0;
     uint64_t all = 0;
-    size_t i = 0;
 
-    for (; len - i >= sizeof(word); i += sizeof(word)) {
-        memcpy(&word, p + i, sizeof(word));
+    if (len >= sizeof(word)) {
+        for (size_t i = 0; len - i > sizeof(word); i += sizeof(word)) {
+            memcpy(&word, p + i, sizeof(word));
+            all |= word;
+        }
+        memcpy(&word, p + len - sizeof(word),
+               sizeof(word)); /* may overlap the last one */
         all |= word;
-    }
-    for (; i < len; i++) {
-        all |= p[i];
+    } else if (len >= sizeof(half)) {
+        memcpy(&half, p, sizeof(half));
+        all = half;
+        memcpy(&half, p + len - sizeof(half), sizeof(half));
+        all |= half;
+    } else if (len > 0) {
+        all = p[0] | p[len / 2] | p[len - 1];
     }
     return (all & UINT64_C(0x8080808080808080)) == 0;
 }

@@ -180,6 +180,22 @@ static void bad_bytes_are_refused_with_the_place(void **state)
     }
 }
 
+static void a_high_byte_is_seen_at_every_place_of_a_str(void **state)
+{
+    fixture *fx = *state;
+
+    for (size_t len = 1; len < 32; len++) {
+        for (size_t at = 0; at < len; at++) {
+            char bytes[34] = { '\x91', (char)(0xA0 | len) };
+
+            memset(bytes + 2, 'a', len);
+            assert_int_equal(decode(fx, (weir_slice){ bytes, 2 + len }), WEIR_OK);
+            bytes[2 + at] = '\xFF';
+            assert_int_equal(decode(fx, (weir_slice){ bytes, 2 + len }), WEIR_EDATA);
+        }
+    }
+}
+
 static void different_keys_that_look_alike_are_fine(void **state)
 {
     assert_int_equal(decode(*state, (weir_slice)B("\x84\xA1"
@@ -268,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(every_type_decodes_and_shows_as_json),
         T(bad_bytes_are_refused_with_the_place),
+        T(a_high_byte_is_seen_at_every_place_of_a_str),
         T(different_keys_that_look_alike_are_fine),
         T(depth_ends_at_32),
         T(a_tree_over_its_limit_is_refused_before_it_is_built),
