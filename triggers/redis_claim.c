@@ -211,7 +211,9 @@ static size_t claim_queue(weir_redis_src *src, weir_redis_part *part,
             entry.fields == NULL) {
             continue;
         }
-        uint32_t times = claim_count_of(page, entry.pos);
+        uint32_t times = claim_count_of(page, entry.pos) + plus;
+        /* taken over, and the page did not reach it */
+        times = times == 0 ? 2 : times;
         for (size_t k = 0; k < page->n; k++) {
             if (weir_pos_cmp(page->ids[k], entry.pos) == 0) {
                 page->ids[k] = page->ids[--page->n];
@@ -219,7 +221,7 @@ static size_t claim_queue(weir_redis_src *src, weir_redis_part *part,
                 break;
             }
         }
-        if (weir_redis_part_queue_locked(part, reply, &entry, times + plus)) {
+        if (weir_redis_part_queue_locked(part, reply, &entry, times)) {
             src->stat.n_client++;
             src->stat.client_bytes += entry.bytes;
             n_queued++;
@@ -333,7 +335,7 @@ weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
     weir_status st;
 
     weir_lock_take(&src->lock);
-    room = weir_redis_room_locked(src, false);
+    room = weir_redis_room_locked(src, part);
     weir_lock_give(&src->lock);
     *is_over = false;
     if (room == 0) {
@@ -480,7 +482,7 @@ weir_status weir_redis_sweep(weir_redis_src *src, weir_redis_part *part, bool *i
 
     weir_lock_take(&src->lock);
     size_t room =
-        src->wants_events && part->is_live ? weir_redis_room_locked(src, false) : 0;
+        src->wants_events && part->is_live ? weir_redis_room_locked(src, part) : 0;
     weir_lock_give(&src->lock);
     *is_over = true;
     if (room == 0) {

@@ -237,7 +237,6 @@ static void link_part_up(weir_redis_src *src, weir_redis_part *part, int64_t now
     part->retry_us = now + LINK_BACKOFF_FIRST_US;
     weir_redis_trouble(src, part, WEIR_TROUBLE_NONE, "");
     weir_lock_take(&src->lock);
-    part->n_asked = 0;
     part->state = WEIR_REDIS_READY;
     weir_lock_give(&src->lock);
     weir_redis_wake_intake(src);

@@ -80,20 +80,23 @@ bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply
     return true;
 }
 
-size_t weir_redis_room_locked(const weir_redis_src *src, bool has_reads)
+size_t weir_redis_room_locked(const weir_redis_src *src, const weir_redis_part *part)
 {
+    size_t share = src->window / (2 * src->n_parts) + 1;
+    size_t own = part->held.n - part->n_done;
     size_t n_open = 0;
     size_t n_done = 0;
 
     for (size_t i = 0; i < src->n_parts; i++) {
-        n_open += src->parts[i].held.n - src->parts[i].n_done +
-                  (has_reads ? src->parts[i].n_asked : 0);
+        n_open += src->parts[i].held.n - src->parts[i].n_done;
         n_done += src->parts[i].n_done;
     }
     if (n_done > PART_DONE_MAX || src->stat.client_bytes > src->setup->max_bytes / 2) {
         return 0;
     }
-    return src->window > n_open ? src->window - n_open : 0;
+    size_t common = src->window > n_open ? (src->window - n_open) / src->n_parts : 0;
+    size_t mine = share > own ? share - own : 0;
+    return common > mine ? common : mine;
 }
 
 static void part_news_locked(weir_redis_src *src, weir_redis_news *news)

@@ -143,7 +143,6 @@ void weir_redis_part_down(weir_redis_src *src, weir_redis_part *part)
     part->n_reads = 0;
     weir_lock_take(&src->lock);
     part->state = WEIR_REDIS_DOWN;
-    part->n_asked = 0;
     weir_lock_give(&src->lock);
     weir_redis_wake_link(src);
 }
@@ -158,7 +157,6 @@ static bool read_accept(weir_redis_src *src, weir_redis_part *part,
     bool is_ok = true;
 
     weir_lock_take(&src->lock);
-    part->n_asked -= part->asked[0];
     for (size_t i = 0; i < n && part->is_live; i++) {
         weir_redis_entry entry;
 
@@ -175,7 +173,6 @@ static bool read_accept(weir_redis_src *src, weir_redis_part *part,
     if (n > 0) {
         src->mean_bytes = (src->mean_bytes * 7 + n_bytes / n) / 8 + 1;
     }
-    part->asked[0] = part->asked[1];
     part->n_reads--;
     part->answer_until_us = weir_clock_us() + READ_ANSWER_US;
     return is_ok;
@@ -232,24 +229,19 @@ static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
 
     while (part->n_reads < READ_READS) {
         char number[24];
-        size_t by_bytes = src->setup->max_bytes / 8 / src->mean_bytes;
+        size_t by_bytes = src->setup->max_bytes / (8 * src->n_parts) / src->mean_bytes;
 
         weir_lock_take(&src->lock);
-        size_t room = weir_redis_room_locked(src, true) / (part->n_reads == 0 ? 2 : 1);
-        size_t count = room / (src->n_parts > 1 ? 2 : 1);
-        if (count == 0 && weir_redis_room_locked(src, true) > 0 && part->n_reads == 0) {
-            count = 1;
-        }
-        count = count > READ_COUNT_MAX ? READ_COUNT_MAX : count;
-        count = count > by_bytes ? (by_bytes == 0 ? 1 : by_bytes) : count;
-        if (part->is_held || !part->is_live || room + count == 0) {
+        size_t count = (weir_redis_room_locked(src, part) + 1) / READ_READS;
+        if (part->is_held || !part->is_live) {
             count = 0;
         }
-        part->n_asked += count;
         weir_lock_give(&src->lock);
         if (count == 0) {
             return;
         }
+        count = count > READ_COUNT_MAX ? READ_COUNT_MAX : count;
+        count = count > by_bytes ? (by_bytes == 0 ? 1 : by_bytes) : count;
         int len = snprintf(number, sizeof(number), "%zu", count);
         args[5] = (weir_slice){ number, (size_t)len };
         if (weir_redis_conn_add(part->conn, args, sizeof(args) / sizeof(args[0])) !=
@@ -260,7 +252,7 @@ static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
         if (part->n_reads == 0) {
             part->answer_until_us = now + READ_ANSWER_US;
         }
-        part->asked[part->n_reads++] = count;
+        part->n_reads++;
     }
 }
 

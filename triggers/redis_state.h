@@ -63,13 +63,11 @@ typedef struct weir_redis_part {
     weir_redis_held held;
     weir_redis_ids acks, backs; /* for the link to send */
     size_t n_done;              /* of held: acknowledged by the engine */
-    size_t n_asked;             /* entries that the reads under way may bring */
     weir_trouble trouble;       /* the last one told */
     weir_part_stat stat;
 
     /* Whoever owns it, see above. */
     weir_redis_conn *conn;
-    size_t asked[2]; /* COUNT of each read under way */
     size_t n_reads;
     int64_t answer_until_us; /* by when the first of them must answer */
 
@@ -162,9 +160,12 @@ bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos);
  * memory. */
 bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply,
                                   const weir_redis_entry *entry, uint32_t n_delivered);
-/* How many more entries may come now; with what reads under way may bring, or without: a blocked
- * read must not keep the entries of dead replicas out. */
-size_t weir_redis_room_locked(const weir_redis_src *src, bool has_reads);
+/*
+ * How many more entries may come for a part now: of what is common to all, and at least what
+ * is left of its own half share, so that a stream that is stuck holds no other. Reads under way
+ * do not count: most of them are blocked and bring nothing.
+ */
+size_t weir_redis_room_locked(const weir_redis_src *src, const weir_redis_part *part);
 /* Assigns a part, if it is not live. */
 void weir_redis_assign(weir_redis_src *src, weir_redis_part *part);
 /* Takes back everything from all live parts; the host is told by the next read(). */

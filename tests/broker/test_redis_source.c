@@ -428,6 +428,34 @@ static void until_trimmed(rig *r, weir_source_stat *stat, uint64_t n)
     assert_int_equal(stat->n_trimmed, n);
 }
 
+static void streams_that_are_stuck_leave_room_for_the_last(void **state)
+{
+    world *w = *state;
+    char names[6][100];
+    rig r;
+
+    rig_init(&r, &w->queue, w->stream, w->group);
+    for (int i = 0; i < 6; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "%s.%d", w->stream, i);
+        r.topics[i] = names[i];
+    }
+    r.setup.n_topics = 6;
+    r.setup.concurrency = 8; /* a window of 64 for all of them */
+    for (int i = 0; i < 200; i++) {
+        rig_do(w->conn, "XADD %s * data stuck", names[i % 5]);
+    }
+    rig_open(&r);
+    rig_until(&r, 64); /* and nothing of it is ever finished */
+    rig_do(w->conn, "XADD %s * data free", names[5]);
+    int64_t until_us = weir_clock_us() + RIG_HANG_US;
+    while (rig_count(&r, "free") == 0 && weir_clock_us() < until_us) {
+        (void)rig_read(&r, RIG_CAP, 10000);
+    }
+    assert_int_equal(rig_count(&r, "free"), 1);
+    assert_true(rig_count(&r, "stuck") <= 128);
+    rig_close(&r);
+}
+
 static void trimmed_entries_are_acknowledged_and_counted(void **state)
 {
     world *w = *state;
@@ -654,6 +682,7 @@ int main(void)
         WORLD(a_group_that_vanishes_is_made_again_without_loss),
         WORLD(a_flushed_server_is_read_on_from_its_new_start),
         WORLD(a_stream_that_is_deleted_or_no_stream_holds_no_other),
+        WORLD(streams_that_are_stuck_leave_room_for_the_last),
         WORLD(trimmed_entries_are_acknowledged_and_counted),
         WORLD(trimmed_entries_of_another_replica_are_counted_too),
         WORLD(a_standby_takes_the_lease_of_a_killed_replica_and_its_entries_in_order),
