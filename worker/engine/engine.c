@@ -225,7 +225,7 @@ static size_t engine_count_open(weir_engine *e, weir_engine_report *report)
         weir_flow_stat_get(e->lines[i].flow, &stat);
         report->n_open += stat.n_slots;
         report->n_unsent += stat.n_settling - stat.n_stuck;
-        n_left += stat.n_jobs;
+        n_left += stat.n_jobs - stat.n_stuck; /* waiting is of no use to these */
     }
     return n_left;
 }

@@ -68,6 +68,8 @@ static void epoch_end_locked(weir_flow *f, weir_chain *jobs, weir_flow_news *new
 static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
                                 int64_t until_us, weir_flow_news *news)
 {
+    /* Paused, or with a function that is unavailable, nothing begins in time. */
+    const bool may_run = !part->acks_each && !f->is_paused && !f->is_open;
     weir_chain ending = { 0 };
     size_t n_left = 0;
 
@@ -75,7 +77,7 @@ static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
         const weir_job_state state = weir_job_get(job);
         const bool is_below =
-            !part->acks_each && weir_pos_cmp(job->ev.receipt.pos, part->begun) <= 0;
+            may_run && weir_pos_cmp(job->ev.receipt.pos, part->begun) <= 0;
 
         if (job->ev.receipt.epoch > epoch) {
             continue;
