@@ -52,6 +52,12 @@ writers = [name for name in calls if name.startswith("weir_write_")]
 want("docs/functions.md", [name for name in calls if name not in writers], r"\b{0}\b")
 want("docs/functions.md", [name.replace("weir_write", "") for name in writers], r"(weir_write|`){0}\b")
 
+# Verbs: the table of the command. Names with a _ in front are for weir itself.
+verbs = re.findall(r"\{ \.name = \"([a-z]\w*)\",\s*\.args", read("worker/app/verbs.c"))
+if not verbs:
+    failures.append("no verbs found; has their form changed?")
+want("docs/operations.md", verbs, r"\| `{0}\b")
+
 # Examples: each is named in the README.
 examples = [path.stem for path in (source / "handlers/examples").glob("*.c")]
 want("README.md", examples, r"\b{0}\b")
