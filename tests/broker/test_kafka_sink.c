@@ -327,6 +327,25 @@ only_a_record_that_is_too_large_alone_is_blamed_on_a_small_topic(void **state)
     rig_free(r);
 }
 
+static void a_limit_that_is_lowered_later_blames_nobody_for_its_neighbours(void **state)
+{
+    static char bytes[1000 * 416];
+    char topic[80];
+    seen s = { 0 };
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 1, NULL);
+    void *target = rig_target(r, topic);
+
+    rig_out(r, MOST - 1, target, "a", WEIR_SLICE_LIT("0."));
+    rig_send_all(r, MOST - 1, MOST); /* the sink knows the first limit now */
+    kit_set_topic(r->queue.brokers, topic, "max.message.bytes", "2000");
+    send_mixed(r, target, 1000, 97, 400, 5000, bytes);
+    assert_int_equal(kit_read(r->queue.brokers, topic, see_order, &s), 991);
+    rig_free(r);
+}
+
 static void
 a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not(void **state)
 {
@@ -491,6 +510,8 @@ int main(void)
         cmocka_unit_test(keys_go_where_a_java_client_would_put_them),
         cmocka_unit_test(
             only_a_record_that_is_too_large_alone_is_blamed_on_a_small_topic),
+        cmocka_unit_test(
+            a_limit_that_is_lowered_later_blames_nobody_for_its_neighbours),
         cmocka_unit_test(
             a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not),
         cmocka_unit_test(

@@ -189,6 +189,21 @@ void kit_delete_topic(const char *brokers, const char *topic)
     rd_kafka_destroy(rk);
 }
 
+void kit_set_topic(const char *brokers, const char *topic, const char *name,
+                   const char *value)
+{
+    rd_kafka_t *rk = kit_client(RD_KAFKA_PRODUCER, brokers, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_ConfigResource_t *change =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+
+    rd_kafka_ConfigResource_set_config(change, name, value);
+    rd_kafka_AlterConfigs(rk, &change, 1, NULL, queue);
+    kit_admin_wait(queue);
+    rd_kafka_ConfigResource_destroy(change);
+    rd_kafka_destroy(rk);
+}
+
 void kit_grow_topic(const char *brokers, const char *topic, int n_partitions)
 {
     char text[256];

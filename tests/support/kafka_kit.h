@@ -41,6 +41,9 @@ void kit_commit(const char *brokers, const char *group, const char *topic,
 void kit_trim(const char *brokers, const char *topic, int32_t partition,
               int64_t offset);
 void kit_delete_topic(const char *brokers, const char *topic);
+/* Changes one setting of a topic ("name", "value"). */
+void kit_set_topic(const char *brokers, const char *topic, const char *name,
+                   const char *value);
 /* Raises the number of partitions. */
 void kit_grow_topic(const char *brokers, const char *topic, int n_partitions);
 
