@@ -130,7 +130,7 @@ static weir_status engine_name_dests(weir_engine *e, weir_line *line, weir_err *
     uint16_t index;
 
     if (sub->to != NULL) {
-        st = weir_settle_dest(e, sub->to, true, &index, err);
+        st = weir_dest_get(e, sub->to, line, &index, err);
     }
     if (st != WEIR_OK || sub->dead_mode != WEIR_DEAD_ADDRESS) {
         return st;
@@ -140,8 +140,8 @@ static weir_status engine_name_dests(weir_engine *e, weir_line *line, weir_err *
 
         for (size_t k = 0; k < setup->n_topics && st == WEIR_OK; k++) {
             if (sub->dead != NULL || setup->topics[k][0] != '^') {
-                st = weir_settle_dead_dest(line, &line->intakes[i], setup->topics[k],
-                                           &index, err);
+                st = weir_dest_dead(line, &line->intakes[i], setup->topics[k], &index,
+                                    err);
             }
         }
     }

@@ -7,6 +7,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HAND_CLAIM_NS 50000 /* of work in one claim, by the mean */
@@ -62,12 +63,27 @@ static weir_status hand_local_get(weir_hand *hand, const weir_line *line, int64_
     return WEIR_OK;
 }
 
+/* Bytes that do not decode are a dead letter; without memory they are tried again later, as
+ * when what the function calls is down: no attempt is counted. */
+static void hand_refuse_bytes(weir_job *job, weir_status st, const weir_err *err)
+{
+    if (st == WEIR_ENOMEM) {
+        snprintf(job->call.reason, sizeof(job->call.reason), "no memory to decode");
+        job->call.verdict = WEIR_UNAVAILABLE;
+        job->n_attempts++; /* taken back with the verdict */
+        return;
+    }
+    weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err->text);
+    job->call.verdict = WEIR_REJECT;
+}
+
 /* Readies an attempt. False: it does not take place (its epoch is over, or it does not
  * decode) and the verdict is set. */
 static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
 {
     const weir_sub *sub = line->sub;
     const int64_t deadline = sub->timeout_us > 0 ? now + sub->timeout_us : WEIR_NEVER;
+    const weir_codec_ops *codec = job->ev.is_object ? &weir_codec_json : sub->codec;
     weir_err err;
 
     if (job->call.arena != NULL) {
@@ -85,12 +101,11 @@ static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
     job->is_overrun_seen = false;
     atomic_store_explicit(&job->deadline_us, deadline, memory_order_relaxed);
     weir_job_move(job, WEIR_JOB_RUNNING);
-    if (sub->codec->gives_value && !job->ev.is_decoded) {
-        const weir_codec_ops *codec = job->ev.is_object ? &weir_codec_json : sub->codec;
+    if (codec->gives_value && !job->ev.is_decoded) {
+        const weir_status st = codec->decode(&job->ev, &err);
 
-        if (codec->decode(&job->ev, &err) != WEIR_OK) {
-            weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
-            job->call.verdict = WEIR_REJECT;
+        if (st != WEIR_OK) {
+            hand_refuse_bytes(job, st, &err);
             return false;
         }
     }

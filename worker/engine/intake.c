@@ -48,19 +48,26 @@ static bool intake_lane_key(const weir_line *line, const weir_job *job,
 }
 
 /* Decodes here only where a filter or the key needs it. A failure is the event's fault. */
-static void intake_decode(const weir_line *line, weir_job *job)
+static weir_status intake_decode(const weir_line *line, weir_job *job)
 {
+    weir_status st;
     const weir_codec_ops *codec =
         job->ev.is_object ? &weir_codec_json : line->sub->codec;
     weir_err err;
 
     if (job->ev.fault != WEIR_FAULT_NONE || job->ev.is_decoded || !codec->gives_value) {
-        return;
+        return WEIR_OK;
     }
     /* The value may point into the bytes, and they may have to be copied later: copy now. */
-    if (weir_ev_own(&job->ev) == WEIR_OK && codec->decode(&job->ev, &err) != WEIR_OK) {
-        weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
+    st = weir_ev_own(&job->ev);
+    if (st == WEIR_OK) {
+        st = codec->decode(&job->ev, &err);
     }
+    if (st != WEIR_OK && st != WEIR_ENOMEM) {
+        weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
+        st = WEIR_OK;
+    }
+    return st;
 }
 
 /* Filters, names the lane. False: the event is not wanted and has been acknowledged. */
@@ -80,14 +87,18 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
     }
     if (sub->key_pointer != NULL ||
         (sub->filter != NULL && weir_filter_needs_value(sub->filter))) {
-        intake_decode(line, job);
+        if (intake_decode(line, job) != WEIR_OK) {
+            goto no_memory;
+        }
     }
     if (sub->filter != NULL && weir_filter_needs_value(sub->filter) &&
         job->ev.fault == WEIR_FAULT_NONE && !weir_filter_match(sub->filter, &job->ev)) {
         goto unwanted;
     }
-    job->wants_lane = intake_lane_key(line, job, scratch, &key) &&
-                      weir_lane_name(job->spare, job->part, key) == WEIR_OK;
+    job->wants_lane = intake_lane_key(line, job, scratch, &key);
+    if (job->wants_lane && weir_lane_name(job->spare, job->part, key) != WEIR_OK) {
+        goto no_memory;
+    }
     /* A held record pins its whole fetch buffer, so only what is short-lived stays with the
      * client: functions that are known to take under a millisecond. */
     if (atomic_load_explicit(&line->mean_ns, memory_order_relaxed) >= INTAKE_OWN_NS) {
@@ -99,6 +110,12 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
 unwanted:
     weir_metric_add(line->filtered, 1);
     in->source->ops->ack(in->self, &job->ev.receipt, 1);
+    weir_line_job_free(in, job);
+    return false;
+no_memory:
+    /* Without its key the event would lose its order: better to end, uncommitted. */
+    weir_engine_fail(line->e, 75, "subscription %s: no memory for %s", sub->name,
+                     weir_ev_position(&job->ev).data);
     weir_line_job_free(in, job);
     return false;
 }

@@ -110,7 +110,7 @@ static void intake_assigned(void *arg, const weir_epoch *e, size_t n)
                  in->line->sub->name, e[i].topic, (int)e[i].partition, e[i].epoch);
         if (in->line->sub->dead_mode == WEIR_DEAD_ADDRESS &&
             in->line->sub->dead == NULL &&
-            weir_settle_dead_dest(in->line, in, e[i].topic, &dest, &err) == WEIR_OK) {
+            weir_dest_dead(in->line, in, e[i].topic, &dest, &err) == WEIR_OK) {
             weir_watch_probe(in->line->e->watch);
         }
     }

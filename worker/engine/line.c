@@ -56,7 +56,7 @@ weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index, weir_e
         .is_replay = setup->is_replay,
         .has_to = sub->to != NULL,
         .max_output = setup->max_event,
-        .resolve = weir_settle_resolve,
+        .resolve = weir_dest_resolve,
         .completed = weir_pool_completed,
     };
     if (weir_flow_new(sub, setup->max_events, weir_hash_seed() + index, &line->flow) !=
@@ -85,6 +85,7 @@ void weir_line_fini(weir_line *line)
         weir_intake_fini(&line->intakes[i]);
     }
     free(line->intakes);
+    free(line->dests);
     weir_flow_free(line->flow);
     weir_lock_fini(&line->inbox_lock);
 }

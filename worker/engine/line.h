@@ -7,6 +7,7 @@
  *   pool.c    claims, decodes, runs
  *   settle.c  sends outputs and dead letters, takes the sinks' answers
  *   line.c    carries what the flow gives out to the next of these; ends jobs
+ *   dest.c    the destinations by address
  *   watch.c   the timer, and the prober of destinations
  *
  * The structs below are shared by these files and engine.c, and by nothing else.
@@ -100,6 +101,11 @@ struct weir_line {
     atomic_size_t n_charged; /* bytes of its events in the budget */
     atomic_llong lag_us;     /* age of the oldest uncommitted event that is known; -1 */
 
+    /* Its `to` and dead-letter addresses, as indexes of e->dests; dest_lock. */
+    uint16_t *dests;
+    size_t n_dests;
+    size_t largest; /* bytes that a record of its sources may have; 0: not known */
+
     weir_lock inbox_lock;
     weir_chain inbox; /* jobs whose pending call has completed */
     atomic_size_t n_inbox;
@@ -117,12 +123,11 @@ typedef struct weir_dest {
     char *address;
     uint16_t sink; /* index of the queue */
     void *target;
+    /* The rest is guarded by dest_lock. */
     bool is_configured; /* `to` or `dead` of the file: never given up */
-    bool wants_probe;
-    atomic_bool is_ok;
-    weir_line *line;    /* whose it is, of a configured one */
-    char *source_topic; /* of a dead-letter topic that is named after it; NULL */
-    char text[256];     /* the last probe's answer; the dest lock */
+    bool is_ok;         /* it exists and may be written */
+    size_t largest;     /* bytes of a record that it takes; SIZE_MAX: unknown */
+    char text[256];     /* the last probe's answer */
 } weir_dest;
 
 struct weir_engine {
@@ -179,14 +184,18 @@ void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
                       weir_flow_news *news);
 /* weir_sent_fn of every sink; arg is the engine. */
 void weir_settle_done(void *arg, const weir_sent_result *results, size_t n);
-/* The index of an address in e->dests, made if it is new. WEIR_ENOENT: no such queue. */
-weir_status weir_settle_dest(weir_engine *e, const char *address, bool is_configured,
-                             uint16_t *index, weir_err *err);
+/* -- dest.c -- */
+/* The index of an address in e->dests, made if it is new. line: it needs this destination,
+ * which the file names; NULL: a function named it. WEIR_ENOENT: no such queue. */
+weir_status weir_dest_get(weir_engine *e, const char *address, weir_line *line,
+                          uint16_t *index, weir_err *err);
 /* weir_call_env.resolve; arg is the line. */
-int weir_settle_resolve(void *arg, const char *address, weir_out *out);
+int weir_dest_resolve(void *arg, const char *address, weir_out *out);
 /* Where dead letters of a topic of that intake go: the index of the destination. */
-weir_status weir_settle_dead_dest(weir_line *line, const weir_intake *in,
-                                  const char *topic, uint16_t *index, weir_err *err);
+weir_status weir_dest_dead(weir_line *line, const weir_intake *in, const char *topic,
+                           uint16_t *index, weir_err *err);
+/* The destination of an index; its address, sink and target never change. */
+const weir_dest *weir_dest_at(weir_engine *e, uint16_t index);
 
 /* -- pool.c -- */
 weir_status weir_pool_new(weir_engine *e, weir_pool **out);

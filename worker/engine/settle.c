@@ -30,157 +30,6 @@ enum { OUT_NEW = 0, OUT_WITH_SINK, OUT_OK, OUT_FAILED };
 #define SETTLE_FULL_US 2000         /* a full sink is asked again after this */
 #define SETTLE_GIVE_UP_US 300000000 /* an address that only a function named */
 
-/* -- destinations ---------------------------------------------------------------------- */
-
-static weir_dest *settle_dest_find_locked(const weir_engine *e, const char *address,
-                                          uint16_t *index)
-{
-    for (size_t i = 0; i < e->n_dests; i++) {
-        if (strcmp(e->dests[i]->address, address) == 0) {
-            *index = (uint16_t)i;
-            return e->dests[i];
-        }
-    }
-    return NULL;
-}
-
-static const weir_dest *settle_dest_at(weir_engine *e, uint16_t index)
-{
-    const weir_dest *dest;
-
-    weir_lock_take(&e->dest_lock);
-    dest = e->dests[index];
-    weir_lock_give(&e->dest_lock);
-    return dest;
-}
-
-/* The queue of an address by its name before the colon, or SIZE_MAX. */
-static size_t settle_queue_of(const weir_engine *e, const char *address,
-                              size_t *name_len)
-{
-    const char *colon = strchr(address, ':');
-
-    if (colon == NULL || colon[1] == '\0') {
-        return SIZE_MAX;
-    }
-    *name_len = (size_t)(colon - address);
-    for (size_t i = 0; i < e->setup->n_queues; i++) {
-        const weir_engine_queue *queue = &e->setup->queues[i];
-
-        if (queue->sink != NULL && strlen(queue->name) == *name_len &&
-            memcmp(queue->name, address, *name_len) == 0) {
-            return i;
-        }
-    }
-    return SIZE_MAX;
-}
-
-static weir_status settle_dest_new(weir_engine *e, const char *address, weir_dest **out,
-                                   weir_err *err)
-{
-    size_t name_len = 0;
-    const size_t queue = settle_queue_of(e, address, &name_len);
-    weir_dest *dest;
-    weir_status st;
-
-    if (queue == SIZE_MAX) {
-        return weir_fail(err, WEIR_ENOENT, "%s: no queue of that name takes events",
-                         address);
-    }
-    dest = calloc(1, sizeof(*dest));
-    if (dest == NULL || (dest->address = strdup(address)) == NULL) {
-        free(dest);
-        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", address);
-    }
-    dest->sink = (uint16_t)queue;
-    st = e->setup->queues[queue].sink->target(e->sinks[queue], address + name_len + 1,
-                                              &dest->target, err);
-    if (st != WEIR_OK) {
-        free(dest->address);
-        free(dest);
-        return st;
-    }
-    *out = dest;
-    return WEIR_OK;
-}
-
-weir_status weir_settle_dest(weir_engine *e, const char *address, bool is_configured,
-                             uint16_t *index, weir_err *err)
-{
-    weir_dest *dest = NULL;
-    weir_dest **grown;
-    weir_status st;
-
-    weir_lock_take(&e->dest_lock);
-    if (settle_dest_find_locked(e, address, index) != NULL) {
-        weir_lock_give(&e->dest_lock);
-        return WEIR_OK;
-    }
-    weir_lock_give(&e->dest_lock);
-    st = settle_dest_new(e, address, &dest, err);
-    if (st != WEIR_OK) {
-        return st;
-    }
-    dest->is_configured = is_configured;
-    weir_lock_take(&e->dest_lock);
-    /* Two threads may have made it; the sink's handle is the same, so the first one stays. */
-    if (settle_dest_find_locked(e, address, index) == NULL) {
-        grown = e->n_dests < UINT16_MAX
-                    ? realloc(e->dests, (e->n_dests + 1) * sizeof(*grown))
-                    : NULL;
-        if (grown == NULL) {
-            st = weir_fail(err, WEIR_ENOMEM, "%s: too many addresses", address);
-        } else {
-            e->dests = grown;
-            *index = (uint16_t)e->n_dests;
-            e->dests[e->n_dests++] = dest;
-            dest = NULL;
-        }
-    }
-    weir_lock_give(&e->dest_lock);
-    if (dest != NULL) {
-        free(dest->address);
-        free(dest);
-    }
-    return st;
-}
-
-int weir_settle_resolve(void *arg, const char *address, weir_out *out)
-{
-    weir_line *line = arg;
-    const char *to = address == NULL ? line->sub->to : address;
-    const weir_dest *dest;
-    weir_err err;
-    uint16_t index;
-
-    switch (weir_settle_dest(line->e, to, false, &index, &err)) {
-    case WEIR_OK:
-        break;
-    case WEIR_ENOMEM:
-        return ENOMEM;
-    default:
-        return ENXIO;
-    }
-    dest = settle_dest_at(line->e, index);
-    out->address = index;
-    out->sink = dest->sink;
-    out->target = dest->target;
-    return 0;
-}
-
-weir_status weir_settle_dead_dest(weir_line *line, const weir_intake *in,
-                                  const char *topic, uint16_t *index, weir_err *err)
-{
-    char address[512];
-
-    if (line->sub->dead != NULL) {
-        return weir_settle_dest(line->e, line->sub->dead, true, index, err);
-    }
-    snprintf(address, sizeof(address), "%s:%s.%s.dead", in->source->setup.queue_name,
-             topic, line->sub->name);
-    return weir_settle_dest(line->e, address, true, index, err);
-}
-
 /* -- what is sent ---------------------------------------------------------------------- */
 
 static void settle_charge(weir_line *line, weir_job *job)
@@ -212,14 +61,13 @@ static weir_status settle_make_dead(weir_line *line, weir_job *job)
     weir_err err;
     weir_status st;
 
-    st = weir_settle_dead_dest(line, part->intake, job->ev.topic, &address.address,
-                               &err);
+    st = weir_dest_dead(line, part->intake, job->ev.topic, &address.address, &err);
     if (st != WEIR_OK) {
         weir_log(WEIR_ERROR, "dead.address", "sub=%s text=%s", line->sub->name,
                  err.text);
         return st;
     }
-    dest = settle_dest_at(line->e, address.address);
+    dest = weir_dest_at(line->e, address.address);
     address.sink = dest->sink;
     address.target = dest->target;
     if (job->call.arena == NULL) {
@@ -396,7 +244,7 @@ static void settle_judge(weir_line *line, weir_job *job, int64_t now)
     }
     for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
         if (out->state == OUT_FAILED &&
-            settle_dest_at(line->e, out->address)->is_configured) {
+            weir_dest_at(line->e, out->address)->is_configured) {
             is_named_only = false;
         }
     }
@@ -518,7 +366,7 @@ static void settle_log_failure(weir_engine *e, const weir_sent_result *result)
 {
     static const char *const words[] = { "ok",      "again",   "too-large",
                                          "invalid", "unknown", "denied" };
-    const weir_dest *dest = settle_dest_at(e, result->out->address);
+    const weir_dest *dest = weir_dest_at(e, result->out->address);
 
     weir_log(WEIR_WARN, "sink.refused", "to=%s answer=%s text=%s", dest->address,
              words[result->sent], result->text == NULL ? "" : result->text);

@@ -56,6 +56,7 @@ static const char *view_trouble_text(int trouble)
 static bool view_line_unready(weir_line *line, char *why, size_t cap)
 {
     weir_engine *e = line->e;
+    weir_flow_stat stat;
     bool is_unready = false;
 
     for (size_t k = 0; k < line->sub->n_sources; k++) {
@@ -68,11 +69,17 @@ static bool view_line_unready(weir_line *line, char *why, size_t cap)
             return true;
         }
     }
+    weir_flow_stat_get(line->flow, &stat);
+    if (stat.n_again > 0) {
+        snprintf(why, cap, "%zu events cannot be published now; they are sent again",
+                 stat.n_again);
+        return true;
+    }
     weir_lock_take(&e->dest_lock);
-    for (size_t i = 0; i < e->n_dests && !is_unready; i++) {
-        const weir_dest *dest = e->dests[i];
+    for (size_t i = 0; i < line->n_dests && !is_unready; i++) {
+        const weir_dest *dest = e->dests[line->dests[i]];
 
-        if (dest->is_configured && !atomic_load(&dest->is_ok)) {
+        if (!dest->is_ok) {
             snprintf(why, cap, "%s: %s", dest->address,
                      dest->text[0] == '\0' ? "has not answered yet" : dest->text);
             is_unready = true;

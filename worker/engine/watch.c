@@ -130,15 +130,45 @@ static void *watch_timer_main(void *arg)
 
 /* -- prober --------------------------------------------------------------------------------- */
 
-/* The largest output that a configured destination may have to take. */
-static size_t watch_needed(const weir_engine *e)
+/* The largest record that the sources of the line may have, as their broker says; 0: it does
+ * not say. A topic is asked through the sink of its queue. */
+static size_t watch_source_largest(const weir_line *line)
 {
-    /* Sources take what the broker's own limit lets through; one MiB is its default. */
-    const size_t broker_default = 1048588;
+    const weir_engine *e = line->e;
+    size_t most = 0;
+    weir_err err;
 
-    return (e->setup->max_event < broker_default ? e->setup->max_event
-                                                 : broker_default) -
-           1;
+    for (size_t i = 0; i < line->sub->n_sources; i++) {
+        const weir_sub_source *source = &line->sub->sources[i];
+        const weir_sink_ops *ops = e->setup->queues[source->queue].sink;
+        void *self = e->sinks[source->queue];
+
+        for (size_t k = 0; ops != NULL && k < source->setup.n_topics; k++) {
+            size_t largest = SIZE_MAX;
+            void *target;
+
+            if (source->setup.topics[k][0] != '^' &&
+                ops->target(self, source->setup.topics[k], &target, &err) == WEIR_OK &&
+                ops->probe(self, target, PROBE_TIMEOUT_US, &largest, &err) == WEIR_OK &&
+                largest != SIZE_MAX) {
+                most = largest > most ? largest : most;
+            }
+        }
+    }
+    return most < e->setup->max_event ? most : e->setup->max_event;
+}
+
+/* A destination by its index; NULL: past the end. */
+static weir_dest *watch_dest_at(weir_engine *e, size_t i)
+{
+    weir_dest *dest = NULL;
+
+    weir_lock_take(&e->dest_lock);
+    if (i < e->n_dests) {
+        dest = e->dests[i];
+    }
+    weir_lock_give(&e->dest_lock);
+    return dest;
 }
 
 /* Asks one destination and writes down what it says. */
@@ -147,59 +177,79 @@ static void watch_probe_one(weir_watch *w, weir_dest *dest)
     weir_engine *e = w->e;
     const weir_sink_ops *ops = e->setup->queues[dest->sink].sink;
     size_t largest = SIZE_MAX;
-    char text[sizeof(dest->text)] = "";
     weir_err err;
     weir_status st;
 
     err.text[0] = '\0';
     st = ops->probe(e->sinks[dest->sink], dest->target, PROBE_TIMEOUT_US, &largest,
                     &err);
-    if (st == WEIR_OK && largest != SIZE_MAX && largest < watch_needed(e)) {
-        weir_log(WEIR_WARN, "sink.small",
-                 "to=%s largest=%zu text=larger results and dead letters "
-                 "will be refused; raise max.message.bytes of the topic",
-                 dest->address, largest);
-    }
-    if (st != WEIR_OK) {
-        snprintf(text, sizeof(text), "%.200s%s", err.text,
-                 st == WEIR_ENOENT ? " (weir check --connect --create-topics makes it)"
-                                   : "");
-    }
     weir_lock_take(&e->dest_lock);
-    memcpy(dest->text, text, sizeof(text));
+    dest->is_ok = st == WEIR_OK;
+    dest->largest = largest;
+    snprintf(dest->text, sizeof(dest->text), "%.180s%s", st == WEIR_OK ? "" : err.text,
+             st == WEIR_ENOENT ? "; weir check --connect --create-topics makes it"
+                               : "");
     weir_lock_give(&e->dest_lock);
     if (st == WEIR_OK) {
-        atomic_store(&dest->is_ok, true);
         weir_log(WEIR_INFO, "sink.ready", "to=%s", dest->address);
     } else {
-        weir_log(WEIR_WARN, "sink.missing", "to=%s text=%s", dest->address, text);
+        weir_log(WEIR_WARN, "sink.missing", "to=%s text=%s%s", dest->address, err.text,
+                 st == WEIR_ENOENT ? "; weir check --connect --create-topics makes it"
+                                   : "");
     }
 }
 
-/* Probes what has not answered well yet. True: everything configured has. */
-static bool watch_probe_all(weir_watch *w)
+/* Probes what is configured and has not answered well yet. */
+static void watch_probe_all(weir_watch *w)
 {
     weir_engine *e = w->e;
-    bool is_all_ok = true;
+    weir_dest *dest;
 
-    for (size_t i = 0;; i++) {
-        weir_dest *dest = NULL;
+    for (size_t i = 0; (dest = watch_dest_at(e, i)) != NULL; i++) {
+        bool wants_probe;
 
         weir_lock_take(&e->dest_lock);
-        if (i < e->n_dests) {
-            dest = e->dests[i];
-        }
+        wants_probe = dest->is_configured && !dest->is_ok;
         weir_lock_give(&e->dest_lock);
-        if (dest == NULL || atomic_load(&w->is_stopping)) {
-            break;
+        if (atomic_load(&w->is_stopping)) {
+            return;
         }
-        if (!dest->is_configured || atomic_load(&dest->is_ok)) {
-            continue;
+        if (wants_probe) {
+            watch_probe_one(w, dest);
         }
-        watch_probe_one(w, dest);
-        is_all_ok = is_all_ok && atomic_load(&dest->is_ok);
     }
-    return is_all_ok;
+}
+
+/* True if every destination of the line exists and takes records as large as its sources have. */
+static bool watch_line_is_ready(weir_watch *w, weir_line *line)
+{
+    weir_engine *e = w->e;
+    bool is_ready = true;
+    size_t largest;
+
+    weir_lock_take(&e->dest_lock);
+    largest = line->largest;
+    weir_lock_give(&e->dest_lock);
+    if (largest == 0) {
+        largest = watch_source_largest(line);
+    }
+    weir_lock_take(&e->dest_lock);
+    line->largest = largest;
+    for (size_t i = 0; i < line->n_dests; i++) {
+        weir_dest *dest = e->dests[line->dests[i]];
+
+        if (dest->is_ok && dest->largest < largest) {
+            dest->is_ok = false; /* asked again: somebody may raise it */
+            snprintf(dest->text, sizeof(dest->text),
+                     "takes records up to %zu bytes, and its source's may have %zu; "
+                     "raise its "
+                     "max.message.bytes to %zu",
+                     dest->largest, largest, largest + PROBE_EXTRA);
+        }
+        is_ready = is_ready && dest->is_ok;
+    }
+    weir_lock_give(&e->dest_lock);
+    return is_ready;
 }
 
 static void *watch_prober_main(void *arg)
@@ -208,16 +258,17 @@ static void *watch_prober_main(void *arg)
 
     while (!atomic_load(&w->is_stopping)) {
         const unsigned seen = weir_signal_read(&w->prober_signal);
-        const bool is_all_ok = watch_probe_all(w);
+        bool is_all_ok = true;
 
+        watch_probe_all(w);
         for (size_t i = 0; i < w->e->n_lines; i++) {
-            /* Every line waits for all: a queue is rarely sick for one alone, and what a
-             * function emits may go to any of them. */
-            atomic_store(&w->e->lines[i].is_ready_to_read, is_all_ok);
+            weir_line *line = &w->e->lines[i];
+            const bool is_ready = watch_line_is_ready(w, line);
+
+            is_all_ok = is_all_ok && is_ready;
+            atomic_store(&line->is_ready_to_read, is_ready);
         }
-        if (is_all_ok) {
-            weir_line_wake_intakes(w->e);
-        }
+        weir_line_wake_intakes(w->e);
         weir_signal_wait(&w->prober_signal, seen,
                          is_all_ok ? WEIR_NEVER : weir_clock_us() + PROBE_AGAIN_US);
     }
