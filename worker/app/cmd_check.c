@@ -3,7 +3,8 @@
 /*
  * cmd_check - `weir check`.
  */
-#include "worker/app/cli.h"
+#include "worker/app/check_connect.h"
+#include "worker/base/clock.h"
 
 static int check_schema(void)
 {
@@ -35,6 +36,23 @@ static int check_print(const weir_cli *cli, const weir_config *cfg)
     return code;
 }
 
+static int check_connect(const weir_cli *cli, const weir_config *cfg)
+{
+    const char *timeout = weir_cli_get(cli, "timeout");
+    int64_t timeout_us = 10000000;
+    weir_err err = { 0 };
+
+    if (timeout != NULL &&
+        (weir_duration_parse(weir_slice_of(timeout), &timeout_us, &err) != WEIR_OK ||
+         timeout_us < 1000 || timeout_us > 3600 * INT64_C(1000000))) {
+        return weir_cli_usage(cli, "--timeout takes a time from 1ms to 1h");
+    }
+    const weir_connect_setup setup = { (int)(timeout_us / 1000),
+                                       weir_cli_get(cli, "create-topics") != NULL,
+                                       weir_cli_wants_json(cli) };
+    return weir_check_connect(cfg, &setup);
+}
+
 int weir_cmd_check(const weir_cli *cli)
 {
     const char *path = weir_cli_get(cli, "config");
@@ -54,6 +72,9 @@ int weir_cmd_check(const weir_cli *cli)
         code = WEIR_EXIT_CONFIG;
     } else if (weir_cli_get(cli, "print") != NULL) {
         code = check_print(cli, cfg);
+    } else if (weir_cli_get(cli, "connect") != NULL ||
+               weir_cli_get(cli, "create-topics") != NULL) {
+        code = check_connect(cli, cfg);
     } else {
         fprintf(stderr,
                 "%s: %zu subscription%s, %zu function%s: no errors, %zu warning%s\n",

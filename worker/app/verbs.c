@@ -9,7 +9,8 @@
 static const weir_cli_opt check_opts[] = {
     { "print", 'p', NULL, "print the effective settings, secrets masked" },
     { "connect", 0, NULL, "also ask the brokers: topics, sizes, rights, positions" },
-    { "create-topics", 0, NULL, "with --connect: make missing `to` and `dead` topics" },
+    { "create-topics", 0, NULL,
+      "like --connect, and make missing `to` and `dead` topics" },
     { "timeout", 't', "TIME",
       "with --connect: how long to wait for a broker; default: 10s" },
     { "schema", 0, NULL, "print the JSON Schema of the file and exit" },

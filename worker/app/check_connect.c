@@ -1,0 +1,199 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check_connect - see check_connect.h.
+ */
+#include "worker/app/check_connect.h"
+
+#include <stdlib.h>
+
+#define EXTRA (16 * 1024) /* what weir may add to the source's largest event */
+
+typedef struct connect {
+    const weir_config *cfg;
+    const weir_connect_setup *setup;
+    weir_buf out;
+    int code;
+} connect;
+
+static void connect_code(connect *c, int code)
+{
+    /* A broker that is away hides everything else. */
+    if (c->code != WEIR_EXIT_UNAVAILABLE && code != WEIR_EXIT_OK) {
+        c->code = code;
+    }
+}
+
+static void connect_line(connect *c, const char *sub, const char *address,
+                         const char *state, const char *text, const char *mend)
+{
+    if (!c->setup->wants_json) {
+        weir_buf_printf(&c->out, "%s: %s: %s%s%s\n", sub, address, text,
+                        mend == NULL ? "" : "\n    ", mend == NULL ? "" : mend);
+        return;
+    }
+    weir_buf_str(&c->out, "{\"subscription\":");
+    weir_buf_json(&c->out, weir_slice_of(sub));
+    weir_buf_str(&c->out, ",\"address\":");
+    weir_buf_json(&c->out, weir_slice_of(address));
+    weir_buf_printf(&c->out, ",\"state\":\"%s\",\"text\":", state);
+    weir_buf_json(&c->out, weir_slice_of(text));
+    if (mend != NULL) {
+        weir_buf_str(&c->out, ",\"mend\":");
+        weir_buf_json(&c->out, weir_slice_of(mend));
+    }
+    weir_buf_str(&c->out, "}\n");
+}
+
+static void connect_failed(connect *c, const char *sub, const char *address,
+                           weir_status st, const char *text, const char *mend)
+{
+    bool is_away = st == WEIR_EUNAVAIL || st == WEIR_ETIMEOUT || st == WEIR_EIO;
+
+    connect_code(c, is_away ? WEIR_EXIT_UNAVAILABLE : WEIR_EXIT_CONFIG);
+    connect_line(c, sub, address,
+                 is_away              ? "unavailable"
+                 : st == WEIR_ENOENT  ? "missing"
+                 : st == WEIR_EDENIED ? "denied"
+                                      : "wrong",
+                 text, mend);
+}
+
+/* One topic that is read: is it there, and where does the group stand? */
+static void connect_source(connect *c, const weir_config_sub *sub,
+                           const weir_config_queue *queue, const char *topic,
+                           weir_topic_info *info)
+{
+    const weir_queue_ask *ask = queue->type->ask;
+    const weir_group_ask group = { sub->group, topic, sub->start, sub->start_ms,
+                                   sub->opts.start };
+    weir_group_state state = { 0 };
+    weir_buf text = { 0 }, mend = { 0 };
+    char address[400];
+    weir_err err = { 0 };
+
+    snprintf(address, sizeof(address), "%s:%s", queue->name, topic);
+    weir_status st = ask->topic(queue->opts, topic, c->setup->timeout_ms, info, &err);
+    if (st == WEIR_OK) {
+        st = ask->group(queue->opts, &group, c->setup->timeout_ms, &state, &text, &err);
+    }
+    if (st != WEIR_OK) {
+        if (st == WEIR_ENOENT && ask->make_command != NULL) {
+            ask->make_command(queue->opts, topic, &(weir_topic_info){ 1, 1, -1, false },
+                              &mend);
+        }
+        connect_failed(c, sub->name, address, st, err.text, mend.data);
+    } else if (state.is_new && sub->start == WEIR_START_COMMITTED) {
+        connect_failed(c, sub->name, address, WEIR_ECONFIG,
+                       "the group has no position, and `start` is committed", NULL);
+    } else {
+        connect_line(c, sub->name, address, "ok", text.data == NULL ? "" : text.data,
+                     NULL);
+    }
+    weir_buf_fini(&text);
+    weir_buf_fini(&mend);
+}
+
+/* `to` or a dead-letter topic: there, writable, and large enough? */
+static void connect_sink(connect *c, const char *sub, const char *address,
+                         const weir_topic_info *source)
+{
+    const char *colon = strchr(address, ':');
+    weir_topic_info info = { 0 };
+    weir_buf mend = { 0 };
+    weir_err err = { 0 };
+    char name[64], text[200];
+
+    snprintf(name, sizeof(name), "%.*s", (int)(colon - address), address);
+    const weir_config_queue *queue = weir_config_queue_find(c->cfg, name);
+    const weir_queue_ask *ask = queue->type->ask;
+    weir_status st =
+        ask->topic(queue->opts, colon + 1, c->setup->timeout_ms, &info, &err);
+    if (st == WEIR_ENOENT && ask->make != NULL && c->setup->may_create) {
+        st = ask->make(queue->opts, colon + 1, source, c->setup->timeout_ms, &err);
+        if (st == WEIR_OK) {
+            connect_line(c, sub, address, "created", "made, like its source", NULL);
+            return;
+        }
+    }
+    if (st != WEIR_OK) {
+        if (st == WEIR_ENOENT && ask->make_command != NULL) {
+            ask->make_command(queue->opts, colon + 1, source, &mend);
+        }
+        connect_failed(c, sub, address, st, err.text, mend.data);
+    } else if (source->max_bytes > 0 && info.max_bytes > 0 &&
+               info.max_bytes < source->max_bytes) {
+        snprintf(text, sizeof(text),
+                 "takes %lld bytes, the source up to %lld: set max.message.bytes to at "
+                 "least "
+                 "%lld",
+                 (long long)info.max_bytes, (long long)source->max_bytes,
+                 (long long)source->max_bytes + EXTRA);
+        connect_failed(c, sub, address, WEIR_ECONFIG, text, NULL);
+    } else {
+        connect_line(c, sub, address, "ok", "may be written", NULL);
+    }
+    weir_buf_fini(&mend);
+}
+
+static void connect_pattern(connect *c, const weir_config_sub *sub,
+                            const weir_config_queue *queue, const char *pattern,
+                            weir_topic_info *info)
+{
+    weir_opt_list topics = { NULL, 0 };
+    weir_err err = { 0 };
+    char address[400];
+
+    weir_status st = queue->type->ask->match(queue->opts, pattern, c->setup->timeout_ms,
+                                             &topics, &err);
+    snprintf(address, sizeof(address), "%s:%s", queue->name, pattern);
+    if (st != WEIR_OK) {
+        connect_failed(c, sub->name, address, st, err.text, NULL);
+    } else if (topics.n == 0) {
+        connect_line(c, sub->name, address, "ok", "matches no topic so far", NULL);
+    }
+    for (size_t i = 0; i < topics.n; i++) {
+        connect_source(c, sub, queue, topics.items[i], info);
+    }
+    weir_opt_list_fini(&topics);
+}
+
+static void connect_sub(connect *c, const weir_config_sub *sub)
+{
+    weir_topic_info info = { 1, 1, -1, false };
+    char dead[600];
+
+    for (size_t i = 0; i < sub->n_from; i++) {
+        const weir_config_from *from = &sub->from[i];
+        const weir_config_queue *queue = &c->cfg->queues[from->queue];
+
+        if (from->is_pattern) {
+            connect_pattern(c, sub, queue, from->topic, &info);
+            continue;
+        }
+        connect_source(c, sub, queue, from->topic, &info);
+        if (sub->dead_mode == WEIR_DEAD_ADDRESS && sub->dead == NULL) {
+            snprintf(dead, sizeof(dead), "%s:%s.%s.dead", queue->name, from->topic,
+                     sub->name);
+            connect_sink(c, sub->name, dead, &info);
+        }
+    }
+    if (sub->opts.to != NULL) {
+        connect_sink(c, sub->name, sub->opts.to, &info);
+    }
+    if (sub->dead != NULL) {
+        connect_sink(c, sub->name, sub->dead, &info);
+    }
+}
+
+int weir_check_connect(const weir_config *cfg, const weir_connect_setup *setup)
+{
+    connect c = { .cfg = cfg, .setup = setup };
+
+    for (size_t i = 0; i < cfg->n_subs; i++) {
+        connect_sub(&c, &cfg->subs[i]);
+    }
+    int code = weir_cli_print(&c.out);
+    weir_buf_fini(&c.out);
+    return code == WEIR_EXIT_OK ? c.code : code;
+}
