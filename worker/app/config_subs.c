@@ -365,6 +365,7 @@ static void subs_one(weir_config *cfg, const weir_yaml *node)
     weir_config_from to;
 
     sub->node = node;
+    sub->function = SIZE_MAX; /* not found so far */
     if (weir_opt_defaults(weir_sub_rows, &sub->opts, NULL) != WEIR_OK) {
         weir_diag_error(&cfg->diags, 0, 0, "out of memory");
         return;
