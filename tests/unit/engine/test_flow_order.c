@@ -1,0 +1,310 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_flow_order - which event may begin, when a lane opens, and when an event is done.
+ */
+#include "tests/support/flow_world.h"
+
+static void flow_runs_one_event_of_a_key_at_a_time(void **state)
+{
+    world w;
+    weir_job *a, *b, *c;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    c = world_admit(&w, 0, "other", 2);
+    world_run(&w, a);
+    world_run(&w, c); /* another key goes on */
+    assert_null(world_take(&w));
+    world_finish(&w, a, WEIR_DONE, 0, -1);
+    world_run(&w, b);
+    world_finish(&w, c, WEIR_DONE, 0, -1);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_tells_the_same_key_of_two_partitions_apart(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 1, "k", 0);
+    world_run(&w, a);
+    world_run(&w, b);
+    world_finish(&w, a, WEIR_DONE, 0, -1);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_gives_events_without_key_no_lane(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, NULL, 0);
+    b = world_admit(&w, 0, NULL, 1);
+    world_run(&w, a);
+    world_run(&w, b);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_done_next(&w, b); /* does not wait for the earlier one */
+    world_finish(&w, a, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_orders_a_whole_partition_when_told_to(void **state)
+{
+    world w;
+    weir_job *a, *b, *c;
+
+    (void)state;
+    world_begin(&w);
+    w.sub.order = WEIR_ORDER_PARTITION;
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, NULL, 1);
+    c = world_admit(&w, 1, "k", 0);
+    world_run(&w, a);
+    world_run(&w, c);
+    assert_null(world_take(&w));
+    world_finish(&w, a, WEIR_DONE, 0, -1);
+    world_run(&w, b);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_finish(&w, c, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_runs_one_key_at_once_without_order(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    w.sub.order = WEIR_ORDER_NONE;
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_run(&w, b);
+    world_finish(&w, a, WEIR_DONE, 0, -1);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_keeps_a_lane_closed_while_its_event_waits_for_a_retry(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_RETRY, 0, -1);
+    assert_int_equal(w.news.next_due_us, w.now + 100);
+    assert_null(world_take(&w));
+    w.now += 99;
+    assert_null(world_take(&w));
+    w.now += 1;
+    world_run(&w, a); /* before the one behind it */
+    world_finish(&w, a, WEIR_DONE, 0, -1);
+    world_done_next(&w, a);
+    world_through(&w, b);
+    world_end(&w);
+}
+
+static void flow_opens_a_lane_when_its_results_are_with_the_sink(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    /* finished, but another thread could overtake its send */
+    assert_null(world_take(&w));
+    world_send_next(&w, a);
+    world_run(&w, b); /* not confirmed yet */
+    world_settled(&w, a, WEIR_JOB_OK);
+    world_done_next(&w, a);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_opens_a_lane_at_the_answer_of_a_sink_without_order(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    a->is_late_open = true;
+    world_send_next(&w, a);
+    assert_null(world_take(&w));
+    world_settled(&w, a, WEIR_JOB_OK);
+    world_run(&w, b);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    world_end(&w);
+}
+
+static void flow_is_done_with_an_event_only_after_the_earlier_ones(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    world_send_next(&w, a);
+    world_run(&w, b);
+    world_finish(&w, b, WEIR_DONE, 0, -1);
+    assert_null(w.done.head); /* the result of the first is not confirmed */
+    world_settled(&w, a, WEIR_JOB_OK);
+    world_done_next(&w, a);
+    world_done_next(&w, b);
+    world_end(&w);
+}
+
+static void flow_repeats_failed_sends_in_the_order_of_the_lane(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    world_send_next(&w, a);
+    world_run(&w, b);
+    world_finish(&w, b, WEIR_DONE, 1, -1);
+    world_send_next(&w, b);
+    world_settled(&w, a, WEIR_JOB_AGAIN);
+    world_settled(&w, b, WEIR_JOB_AGAIN);
+    assert_false(w.news.has_room);
+    w.now += 60000000;
+    assert_ptr_equal(world_take(&w), a);
+    assert_int_equal(a->task, WEIR_TASK_SETTLE);
+    assert_null(world_take(&w)); /* the second waits for the first */
+    world_sent(&w, a);
+    world_settled(&w, a, WEIR_JOB_OK);
+    world_done_next(&w, a);
+    assert_ptr_equal(world_take(&w), b);
+    world_sent(&w, b);
+    world_settled(&w, b, WEIR_JOB_OK);
+    assert_true(w.news.has_room);
+    world_end(&w);
+}
+
+static void flow_holds_a_result_back_while_an_earlier_one_has_failed(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    world_send_next(&w, a);
+    world_run(&w, b);
+    world_settled(&w, a, WEIR_JOB_AGAIN);
+    world_finish(&w, b, WEIR_DONE, 1, -1);
+    assert_null(w.settle.head);
+    w.now += 60000000;
+    assert_ptr_equal(world_take(&w), a);
+    world_sent(&w, a);
+    world_settled(&w, a, WEIR_JOB_OK);
+    assert_ptr_equal(world_take(&w), b);
+    world_sent(&w, b);
+    world_settled(&w, b, WEIR_JOB_OK);
+    world_end(&w);
+}
+
+static void flow_repeats_a_send_for_ever_without_an_attempt(void **state)
+{
+    world w;
+    weir_job *a;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    world_send_next(&w, a);
+    for (int i = 0; i < 1000; i++) {
+        world_settled(&w, a, WEIR_JOB_AGAIN);
+        assert_false(w.news.has_room);
+        w.now = w.news.next_due_us;
+        assert_ptr_equal(world_take(&w), a);
+        world_sent(&w, a);
+    }
+    assert_int_equal(atomic_load(&a->n_attempts), 1);
+    world_settled(&w, a, WEIR_JOB_OK);
+    world_end(&w);
+}
+
+static void flow_sends_what_found_no_room_a_little_later(void **state)
+{
+    world w;
+    weir_job *a, *b;
+
+    (void)state;
+    world_begin(&w);
+    a = world_admit(&w, 0, "k", 0);
+    b = world_admit(&w, 0, "k", 1);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    world_send_next(&w, a);
+    world_run(&w, b);
+    world_finish(&w, b, WEIR_DONE, 1, -1);
+    assert_ptr_equal(weir_chain_pop(&w.settle), b);
+    weir_flow_unsent(w.f, &b, 1, w.now, w.now + 2, world_news(&w));
+    assert_int_equal(w.news.next_due_us, w.now + 2);
+    assert_true(w.news.has_room); /* that is no failure */
+    w.now += 2;
+    assert_ptr_equal(world_take(&w), b); /* though the first is not confirmed */
+    world_sent(&w, b);
+    world_settled(&w, a, WEIR_JOB_OK);
+    world_settled(&w, b, WEIR_JOB_OK);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flow_runs_one_event_of_a_key_at_a_time),
+        cmocka_unit_test(flow_tells_the_same_key_of_two_partitions_apart),
+        cmocka_unit_test(flow_gives_events_without_key_no_lane),
+        cmocka_unit_test(flow_orders_a_whole_partition_when_told_to),
+        cmocka_unit_test(flow_runs_one_key_at_once_without_order),
+        cmocka_unit_test(flow_keeps_a_lane_closed_while_its_event_waits_for_a_retry),
+        cmocka_unit_test(flow_opens_a_lane_when_its_results_are_with_the_sink),
+        cmocka_unit_test(flow_opens_a_lane_at_the_answer_of_a_sink_without_order),
+        cmocka_unit_test(flow_is_done_with_an_event_only_after_the_earlier_ones),
+        cmocka_unit_test(flow_repeats_failed_sends_in_the_order_of_the_lane),
+        cmocka_unit_test(flow_holds_a_result_back_while_an_earlier_one_has_failed),
+        cmocka_unit_test(flow_repeats_a_send_for_ever_without_an_attempt),
+        cmocka_unit_test(flow_sends_what_found_no_room_a_little_later),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
