@@ -11,6 +11,12 @@
  * The names in the server, all below `weir:` but for the group itself:
  *     consumer  <instance>-<n>, whose lease is weir:<group>:consumer:<instance>-<n>
  *     lease     weir:<group>:<stream>:single, for subscriptions with `single`
+ *
+ * The rights that are enough, beside those of any connection: xreadgroup xack xpending xclaim
+ * xautoclaim xrange xinfo xgroup eval get set del, on the streams and on weir:<group>:*.
+ *
+ * An entry that is not acknowledged may come again, here or elsewhere: after a crash, after
+ * claim_after without a heartbeat, and after a failover that forgot its acknowledgement.
  */
 #ifndef WEIR_TRIGGERS_REDIS_SOURCE_H
 #define WEIR_TRIGGERS_REDIS_SOURCE_H
