@@ -20,6 +20,13 @@ target_include_directories(weir_handler INTERFACE
 
 if(TARGET weir)
     install(TARGETS weir RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+    set(weir_docs "${PROJECT_SOURCE_DIR}/docs")
+    install(FILES "${weir_docs}/weir.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+    install(FILES "${weir_docs}/completions/weir.bash" RENAME weir
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+    install(FILES "${weir_docs}/completions/_weir" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+    install(FILES "${weir_docs}/completions/weir.fish"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
 endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/handlers/weir" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
     FILES_MATCHING PATTERN "*.h")

@@ -41,7 +41,7 @@ static weir_verdict hello(void *state, const weir_event *ev, weir_call *call)
     out.n_headers = 0;
     out.tombstone = false;
     if (weir_emit(call, &out) != 0) {
-        return weir_retry(call, -1, "no room");
+        return weir_retry(call, -1, "not emitted");
     }
     return WEIR_DONE;
 }
@@ -102,7 +102,7 @@ END
 c++ -std=c++17 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden $flags \
     -o "$work/hello-cpp.so" "$work/hello.cpp" -Wl,-z,defs || fail "a function in C++17 does not build"
 
-# And the installed worker loads what was built against the installed header.
+# And the installed worker runs what was built against the installed header.
 cat >"$work/weir.yaml" <<END
 worker: { name: hello }
 queues:
@@ -112,15 +112,29 @@ functions:
   hello_cmake: { library: ./by-cmake/build/libhello.so, symbol: hello }
   hello_cpp: { library: ./hello-cpp.so, symbol: hello }
 subscriptions:
-  - { function: hello, from: "kafka:greetings", start: earliest }
+  - { function: hello, from: "kafka:greetings", start: earliest, to: "kafka:answers" }
 END
-"$weir" functions -c "$work/weir.yaml" >"$work/out" 2>"$work/err" || {
-    cat "$work/out" "$work/err" >&2
+for file in share/man/man1/weir.1 share/bash-completion/completions/weir \
+    share/zsh/site-functions/_weir share/fish/vendor_completions.d/weir.fish; do
+    [ -s "$work/prefix/$file" ] || fail "no $file"
+done
+"$weir" functions -c "$work/weir.yaml" >"$work/list" 2>"$work/err" || {
+    cat "$work/list" "$work/err" >&2
     fail "weir functions failed"
 }
 for function in hello hello_cmake hello_cpp; do
-    grep -q "^$function .*says it again" "$work/out" || {
-        cat "$work/out" "$work/err" >&2
+    grep -q "^$function .*says it again" "$work/list" || {
+        cat "$work/list" "$work/err" >&2
         fail "$function is not listed"
+    }
+    printf 'good evening' >"$work/event"
+    "$weir" invoke -c "$work/weir.yaml" "$function" --format raw --event "$work/event" \
+        >"$work/out" 2>"$work/err" || {
+        cat "$work/out" "$work/err" >&2
+        fail "weir invoke $function failed"
+    }
+    grep -q 'good evening' "$work/out" || {
+        cat "$work/out" "$work/err" >&2
+        fail "$function did not say it again"
     }
 done
