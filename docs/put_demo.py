@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The weir authors
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the output of ./dev demo between its two marks in README.md.
+"""Writes the section "See it run" of README.md, between its two marks, with the output of ./dev demo.
 
 usage: ./dev demo | tee demo.txt; docs/put_demo.py [--after TEXT] demo.txt
        --after TEXT: leave out everything before the line that begins with TEXT
@@ -12,6 +12,23 @@ import sys
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 MARKS = re.compile(r"(<!-- demo:begin[^>]*-->\n).*?(<!-- demo:end -->)", re.S)
+
+SECTION = """## See it run
+
+On Debian 12 or 13:
+
+```sh
+./dev demo
+```
+
+It installs what is missing, builds weir, starts a private Kafka and a private Redis, sends a few thousand events through two example
+functions and two replicas, kills one replica half way, and prints what became of every event:
+
+```text
+{output}
+```
+
+"""
 
 
 def main(args):
@@ -33,7 +50,7 @@ def main(args):
     if not any(lines):
         print("there is no output", file=sys.stderr)
         return 65
-    block = "```text\n" + "\n".join(lines).strip("\n") + "\n```\n"
+    block = SECTION.replace("{output}", "\n".join(lines).strip("\n"))
     text = README.read_text(encoding="utf-8")
     new, n = MARKS.subn(lambda m: m.group(1) + block + m.group(2), text)
     if n != 1:
