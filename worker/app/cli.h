@@ -106,5 +106,7 @@ int weir_cmd_skip(const weir_cli *cli);
 int weir_cmd_tables(const weir_cli *cli);
 int weir_cmd_dev_worker(const weir_cli *cli);
 int weir_cmd_embed(const weir_cli *cli);
+int weir_cmd_completion(const weir_cli *cli);
+int weir_cmd_man(const weir_cli *cli);
 
 #endif
