@@ -109,8 +109,12 @@ static void connect_sink(connect *c, const char *sub, const char *address,
     const weir_queue_ask *ask = queue->type->ask;
     weir_status st =
         ask->topic(queue->opts, colon + 1, c->setup->timeout_ms, &info, &err);
+    /* Like the source, and with room for what a dead letter adds. */
+    weir_topic_info like = *source;
+
+    like.max_bytes += like.max_bytes > 0 ? EXTRA : 0;
     if (st == WEIR_ENOENT && ask->make != NULL && c->setup->may_create) {
-        st = ask->make(queue->opts, colon + 1, source, c->setup->timeout_ms, &err);
+        st = ask->make(queue->opts, colon + 1, &like, c->setup->timeout_ms, &err);
         if (st == WEIR_OK) {
             connect_line(c, sub, address, "created", "made, like its source", NULL);
             return;
@@ -118,7 +122,7 @@ static void connect_sink(connect *c, const char *sub, const char *address,
     }
     if (st != WEIR_OK) {
         if (st == WEIR_ENOENT && ask->make_command != NULL) {
-            ask->make_command(queue->opts, colon + 1, source, &mend);
+            ask->make_command(queue->opts, colon + 1, &like, &mend);
         }
         connect_failed(c, sub, address, st, err.text, mend.data);
     } else if (source->max_bytes > 0 && info.max_bytes > 0 &&
