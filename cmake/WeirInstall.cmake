@@ -3,7 +3,7 @@
 #
 # WeirInstall - what `cmake --install` puts where.
 #
-# For operators: bin/weir with its man page and completions. For authors of functions:
+# For operators: bin/weir (its man page and completions: worker/CMakeLists.txt). For authors of functions:
 # include/weir/handler.h, a pkg-config file and the CMake target weir::handler.
 
 include(CMakePackageConfigHelpers)
@@ -20,13 +20,6 @@ target_include_directories(weir_handler INTERFACE
 
 if(TARGET weir)
     install(TARGETS weir RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-    set(weir_docs "${PROJECT_SOURCE_DIR}/docs")
-    install(FILES "${weir_docs}/weir.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
-    install(FILES "${weir_docs}/completions/weir.bash" RENAME weir
-        DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
-    install(FILES "${weir_docs}/completions/_weir" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
-    install(FILES "${weir_docs}/completions/weir.fish"
-        DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
 endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/handlers/weir" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
     FILES_MATCHING PATTERN "*.h")

@@ -49,7 +49,7 @@ def draw():
         f"width='{WIDTH}' height='{HEIGHT}' {FONT} role='img' "
         "aria-label='The way of an event through weir'>")
     add("<!-- SPDX-FileCopyrightText: 2026 The weir authors -->")
-    add("<!-- SPDX-License-Identifier: Apache-2.0 -->")
+    add("<!-- SPDX-License-" + "Identifier: Apache-2.0 -->")
     add("<!-- Drawn by docs/draw_line.py; change that file, not this one. -->")
     add("<defs>")
     for name, color in (("dark", INK), ("soft", SOFT)):

@@ -87,7 +87,7 @@ void kit_produce_one(const char *brokers, const char *topic, int32_t partition,
     }
     assert_int_equal(
         rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-                          RD_KAFKA_V_KEY(key.data, key.len),
+                          RD_KAFKA_V_KEY((void *)(uintptr_t)key.data, key.len),
                           RD_KAFKA_V_VALUE((void *)(uintptr_t)data.data, data.len),
                           RD_KAFKA_V_HEADERS(list),
                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),

@@ -60,7 +60,9 @@ static void completion_bash(weir_buf *out)
                       "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
                       "        COMPREPLY=($(compgen -W \"");
     for (const weir_verb *v = weir_verbs; v->name != NULL; v++) {
-        weir_buf_printf(out, v->is_hidden ? "" : "%s ", v->name);
+        if (!v->is_hidden) {
+            weir_buf_printf(out, "%s ", v->name);
+        }
     }
     weir_buf_str(
         out,

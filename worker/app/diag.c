@@ -35,8 +35,9 @@ static bool diag_is_known(const weir_diags *d, int line, int column, const char 
     return false;
 }
 
-static void diag_add(weir_diags *d, bool is_warning, int line, int column,
-                     const char *fmt, va_list args)
+static void __attribute__((format(printf, 5, 0)))
+diag_add(weir_diags *d, bool is_warning, int line, int column, const char *fmt,
+         va_list args)
 {
     char *text = NULL;
 
