@@ -273,7 +273,7 @@ static bool engine_close_intakes(weir_engine *e, int64_t until_us)
             weir_intake *in = &e->lines[i].intakes[k];
 
             if (in->is_started) {
-                in->source->ops->wake(in->self);
+                weir_intake_wake(in);
             }
         }
     }

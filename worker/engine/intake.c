@@ -14,6 +14,7 @@
 #include "worker/base/log.h"
 #include "worker/engine/deadletter.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -312,6 +313,28 @@ static void intake_measure(weir_intake *in)
     }
 }
 
+/*
+ * A source must not be touched once its close() has begun, and close() runs on another thread
+ * than most wakers: they count themselves, look, and go.
+ */
+void weir_intake_wake(weir_intake *in)
+{
+    atomic_fetch_add(&in->n_wakers, 1);
+    if (!atomic_load(&in->is_ending)) {
+        in->source->ops->wake(in->self);
+    }
+    atomic_fetch_sub(&in->n_wakers, 1);
+}
+
+/* No wake() is under way when this returns, and none will be. */
+static void intake_bar_wakers(weir_intake *in)
+{
+    atomic_store(&in->is_ending, true);
+    while (atomic_load(&in->n_wakers) > 0) {
+        sched_yield();
+    }
+}
+
 static void *intake_main(void *arg)
 {
     weir_intake *in = arg;
@@ -329,6 +352,7 @@ static void *intake_main(void *arg)
     }
     until_us = atomic_load(&e->close_until_us);
     in->source->ops->flush(in->self, until_us);
+    intake_bar_wakers(in);
     atomic_store(&in->is_hung, !in->source->ops->close(in->self, until_us));
     weir_buf_fini(&scratch);
     atomic_store(&in->is_closed, true);

@@ -95,7 +95,7 @@ weir_status weir_intake_skip(weir_intake *in, weir_line_part *part, weir_pos pos
     }
     part->skip_pos = pos;
     atomic_store(&part->skip_state, WEIR_SKIP_ASKED);
-    in->source->ops->wake(in->self);
+    weir_intake_wake(in);
     do {
         weir_signal_wait(&none, 0, weir_clock_us() + 5000);
         state = atomic_load(&part->skip_state);

@@ -172,7 +172,7 @@ void weir_line_wake_intakes(weir_engine *e)
 
             if (atomic_load_explicit(&in->wants_room, memory_order_relaxed) &&
                 atomic_exchange(&in->wants_room, false)) {
-                in->source->ops->wake(in->self);
+                weir_intake_wake(in);
             }
         }
     }

@@ -62,7 +62,9 @@ typedef struct weir_intake {
     atomic_bool wants_room; /* something waits for the budget */
     atomic_llong beat_us;   /* when the loop last went round */
     atomic_bool is_closed, is_hung;
-    atomic_int trouble; /* weir_trouble of the whole source */
+    atomic_bool is_ending; /* close() comes next: no wake() from here on */
+    atomic_uint n_wakers;  /* calls of wake() that are under way */
+    atomic_int trouble;    /* weir_trouble of the whole source */
     atomic_bool is_joined;
 
     weir_lock lock;         /* guards parts (the array, not what it points to), free */
@@ -216,6 +218,8 @@ bool weir_pool_is_live(weir_pool *pool, int64_t now);
 /* -- intake.c -- */
 weir_status weir_intake_init(weir_intake *in, weir_line *line, size_t index,
                              weir_err *err);
+/* Ends a waiting read soon; does nothing once the source is being closed. Any thread. */
+void weir_intake_wake(weir_intake *in);
 weir_status weir_intake_start(weir_intake *in, weir_err *err);
 /* The part of a source's slot; NULL: not seen yet. Any thread. */
 weir_line_part *weir_intake_part(weir_intake *in, uint32_t slot);
