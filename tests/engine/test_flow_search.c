@@ -14,6 +14,9 @@
 #include <stdio.h>
 
 #define SEARCH_DEPTH 120
+#define RANDOM_RUNS 300
+#define RANDOM_STEPS 2000
+#define RANDOM_JOBS 800 /* the model has room for 1,024 */
 #define SEARCH_SLOTS ((size_t)1 << 22) /* of the table of states; a power of two */
 
 typedef struct search {
@@ -190,6 +193,55 @@ static void flow_keeps_its_promises_without_order(void **state)
     search_all(&plan);
 }
 
+/* A long run of random steps; faults come for ever, and then it must come to its end. */
+static void random_run(uint64_t seed, weir_order order, bool keeps_order, bool acks_each)
+{
+    static model m;
+    model_plan plan = { .name = "random",
+                        .order = order,
+                        .keeps_order = keeps_order,
+                        .n_outs = 2,
+                        .n_events = MODEL_EVENTS,
+                        .n_faults = RANDOM_STEPS };
+    static const char *const keys[] = { "a", "b", "c", NULL };
+    weir_rand dice;
+
+    weir_rand_init(&dice, seed);
+    for (int i = 0; i < MODEL_EVENTS; i++) {
+        plan.events[i] = (model_event){ (int)(weir_rand_next(&dice) % WORLD_PARTS),
+                                        keys[weir_rand_next(&dice) % 4] };
+    }
+    weir_model_begin(&m, &plan);
+    for (int p = 0; p < WORLD_PARTS; p++) {
+        m.w.parts[p].acks_each = acks_each;
+    }
+    for (int i = 0; i < RANDOM_STEPS && m.n_jobs < RANDOM_JOBS; i++) {
+        model_step steps[512];
+        const size_t n = weir_model_steps(&m, steps, 512);
+        const model_step step =
+            n == 0 ? (model_step){ 0 } : steps[weir_rand_next(&dice) % n];
+
+        if (n == 0) {
+            break;
+        }
+        if (step.kind == DO_RETIRE && weir_rand_next(&dice) % 8 != 0) {
+            continue; /* else hardly anything gets to its end */
+        }
+        weir_model_do(&m, step);
+        weir_model_check(&m);
+    }
+    weir_model_complete(&m);
+    weir_model_drop(&m);
+}
+
+static void flow_keeps_its_promises_in_long_random_runs(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= RANDOM_RUNS; seed++) {
+        random_run(seed, (weir_order)(seed % 3), seed % 5 != 0, seed % 2 == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +254,7 @@ int main(void)
         cmocka_unit_test_teardown(flow_keeps_its_promises_with_a_sink_without_order,
                                   search_report),
         cmocka_unit_test_teardown(flow_keeps_its_promises_without_order, search_report),
+        cmocka_unit_test(flow_keeps_its_promises_in_long_random_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

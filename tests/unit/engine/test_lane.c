@@ -76,17 +76,20 @@ static void lane_is_found_by_part_and_whole_key(void **state)
 static void lane_keys_with_one_hash_are_told_apart(void **state)
 {
     setup *s = begin();
-    weir_lane *a, *b;
+    const weir_slice keys[] = { WEIR_SLICE_LIT("one"), WEIR_SLICE_LIT("two"),
+                                WEIR_SLICE_LIT("on"), WEIR_SLICE_LIT("one") };
 
     (void)state;
-    assert_int_equal(weir_lane_name(s->jobs[0].spare, s->part, WEIR_SLICE_LIT("one")),
-                     WEIR_OK);
-    assert_int_equal(weir_lane_name(s->jobs[1].spare, s->part, WEIR_SLICE_LIT("two")),
-                     WEIR_OK);
-    s->jobs[1].spare->hash = s->jobs[0].spare->hash;
-    a = weir_lane_join(&s->table, &s->jobs[0]);
-    b = weir_lane_join(&s->table, &s->jobs[1]);
-    assert_ptr_not_equal(a, b);
+    for (int i = 0; i < 4; i++) {
+        const weir_part *part = i == 3 ? s->other : s->part;
+
+        assert_int_equal(weir_lane_name(s->jobs[i].spare, part, keys[i]), WEIR_OK);
+        s->jobs[i].spare->hash = 7;
+        (void)weir_lane_join(&s->table, &s->jobs[i]);
+        for (int k = 0; k < i; k++) {
+            assert_ptr_not_equal(s->jobs[i].lane, s->jobs[k].lane);
+        }
+    }
     end(s);
 }
 
