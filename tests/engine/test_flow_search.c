@@ -16,7 +16,7 @@
 #define SEARCH_DEPTH 120
 #define RANDOM_RUNS 300
 #define RANDOM_STEPS 2000
-#define RANDOM_JOBS 800 /* the model has room for 1,024 */
+#define RANDOM_JOBS 800                /* the model has room for 1,024 */
 #define SEARCH_SLOTS ((size_t)1 << 22) /* of the table of states; a power of two */
 
 typedef struct search {
@@ -194,7 +194,8 @@ static void flow_keeps_its_promises_without_order(void **state)
 }
 
 /* A long run of random steps; faults come for ever, and then it must come to its end. */
-static void random_run(uint64_t seed, weir_order order, bool keeps_order, bool acks_each)
+static void random_run(uint64_t seed, weir_order order, bool keeps_order,
+                       bool acks_each)
 {
     static model m;
     model_plan plan = { .name = "random",

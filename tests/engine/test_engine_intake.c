@@ -1,0 +1,198 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_engine_intake - what happens to an event before it is admitted: filters, keys from the
+ * payload, loops, and payloads that do not decode.
+ */
+#include "tests/support/engine_rig.h"
+
+#include "worker/base/metric.h"
+
+#include <stdio.h>
+
+static uint64_t count_events(const char *outcome)
+{
+    return weir_metric_count(weir_metric_get2(WEIR_M_EVENTS, "f.in", outcome));
+}
+
+static void engine_passes_events_that_its_filter_does_not_want(void **state)
+{
+    const uint64_t before = count_events("filtered");
+    weir_filter *filter = NULL;
+    weir_err err = { .text = "" };
+    rig r;
+
+    (void)state;
+    if (weir_filter_new("{\"exact\": {\"/kind\": \"order\"}}", &filter, &err) !=
+        WEIR_OK) {
+        fail_msg("%s", err.text);
+    }
+    weir_rig_open(&r);
+    r.subs[0].codec = &weir_codec_json;
+    r.subs[0].filter = filter;
+    weir_rig_start(&r);
+    for (int i = 0; i < 300; i++) {
+        weir_rig_put(&r, "in", 0, "k",
+                     i % 3 == 0 ? "{\"kind\":\"order\"}" : "{\"kind\":\"other\"}");
+    }
+    RIG_WAIT(weir_rig_committed(&r, 0) == 300);
+    assert_int_equal(weir_rig_count(&r, "out"), 100);
+    assert_int_equal(weir_rig_count(&r, RIG_DEAD), 0);
+    assert_int_equal(count_events("filtered") - before, 200);
+    weir_rig_close(&r);
+    weir_filter_free(filter);
+}
+
+/* Two events of one id inside at once are counted in arg. */
+static weir_verdict alone_fn(void *arg, weir_call *call)
+{
+    static atomic_uint n_inside;
+
+    if (atomic_fetch_add(&n_inside, 1) > 0) {
+        atomic_fetch_add((atomic_uint *)arg, 1);
+    }
+    weir_rig_breathe();
+    atomic_fetch_sub(&n_inside, 1);
+    return weir_rig_echo(NULL, call);
+}
+
+static void engine_orders_by_a_key_inside_the_payload(void **state)
+{
+    atomic_uint n_together = 0;
+    weir_pointer *pointer = NULL;
+    weir_err err = { .text = "" };
+    rig r;
+
+    (void)state;
+    assert_int_equal(weir_pointer_new("/customer/id", &pointer, &err), WEIR_OK);
+    weir_rig_open(&r);
+    r.functions[0] = (rig_function){ .fn = alone_fn, .arg = &n_together };
+    r.subs[0].codec = &weir_codec_json;
+    r.subs[0].key_pointer = pointer;
+    weir_rig_start(&r);
+    for (int i = 0; i < 50; i++) {
+        char key[16], data[64];
+
+        snprintf(key, sizeof(key), "%d", i); /* all different: they do not count */
+        snprintf(data, sizeof(data), "{\"customer\":{\"id\":7},\"n\":%d}", i);
+        weir_rig_put(&r, "in", 0, key, data);
+    }
+    RIG_WAIT(weir_rig_committed(&r, 0) == 50);
+    assert_int_equal(atomic_load(&n_together), 0);
+    for (int i = 0; i < 50; i++) {
+        int n;
+
+        assert_int_equal(sscanf(weir_rig_text(&r, "out", (uint64_t)i),
+                                "{\"customer\":{\"id\":7},\"n\":%d}", &n),
+                         1);
+        assert_int_equal(n, i);
+    }
+    weir_rig_close(&r);
+    weir_pointer_free(pointer);
+}
+
+static void engine_makes_what_does_not_decode_a_dead_letter(void **state)
+{
+    weir_pointer *pointer = NULL;
+    weir_err err = { .text = "" };
+
+    (void)state;
+    assert_int_equal(weir_pointer_new("/id", &pointer, &err), WEIR_OK);
+    /* decoded on intake, for the key, and on the pool thread, for the function */
+    for (int i = 0; i < 2; i++) {
+        rig r;
+
+        weir_rig_open(&r);
+        r.subs[0].codec = &weir_codec_json;
+        r.subs[0].key_pointer = i == 0 ? pointer : NULL;
+        weir_rig_start(&r);
+        weir_rig_put(&r, "in", 0, "k", "{\"id\": 1");
+        weir_rig_put(&r, "in", 0, "k", "{\"id\": 1}");
+        RIG_WAIT(weir_rig_count(&r, RIG_DEAD) == 1);
+        RIG_WAIT(weir_rig_count(&r, "out") == 1);
+        assert_string_equal(weir_rig_text(&r, RIG_DEAD, 0), "{\"id\": 1");
+        assert_string_equal(weir_rig_header(&r, RIG_DEAD, 0, "weir.reason"), "decode");
+        assert_true(weir_rig_header(&r, RIG_DEAD, 0, "__dlq.errors.message")[0] !=
+                    '\0');
+        RIG_WAIT(weir_rig_committed(&r, 0) == 2);
+        weir_rig_close(&r);
+    }
+    weir_pointer_free(pointer);
+}
+
+static void put_hops(rig *r, const char *hops)
+{
+    const weir_header header = { "weir.hops", weir_slice_of(hops) };
+    const weir_memory_record rec = { .key = WEIR_SLICE_LIT("k"),
+                                     .data = weir_slice_of(hops),
+                                     .headers = &header,
+                                     .n_headers = 1,
+                                     .time_ms = 1 };
+
+    assert_int_equal(weir_memory_queue_put(r->q, "in", 0, &rec, NULL), WEIR_OK);
+}
+
+static void engine_ends_an_event_that_goes_round_in_a_loop(void **state)
+{
+    rig r;
+
+    (void)state;
+    weir_rig_open(&r);
+    weir_rig_start(&r);
+    put_hops(&r, "15");
+    put_hops(&r, "16");
+    RIG_WAIT(weir_rig_count(&r, "out") == 1);
+    RIG_WAIT(weir_rig_count(&r, RIG_DEAD) == 1);
+    assert_string_equal(weir_rig_header(&r, "out", 0, "weir.hops"), "16");
+    assert_string_equal(weir_rig_text(&r, RIG_DEAD, 0), "16");
+    assert_string_equal(weir_rig_header(&r, RIG_DEAD, 0, "weir.reason"), "loop");
+    weir_rig_close(&r);
+}
+
+static void engine_hands_a_tombstone_to_the_function(void **state)
+{
+    const weir_memory_record tombstone = { .key = WEIR_SLICE_LIT("k"), .time_ms = 1 };
+    rig r;
+
+    (void)state;
+    weir_rig_open(&r);
+    r.subs[0].codec = &weir_codec_json;
+    weir_rig_start(&r);
+    assert_int_equal(weir_memory_queue_put(r.q, "in", 0, &tombstone, NULL), WEIR_OK);
+    /* the echo of nothing without `tombstone` is refused: it has reached the function */
+    RIG_WAIT(weir_rig_count(&r, RIG_DEAD) == 1);
+    assert_string_equal(weir_rig_header(&r, RIG_DEAD, 0, "weir.reason"), "rejected");
+    weir_rig_close(&r);
+}
+
+static void engine_makes_an_event_over_the_limit_a_dead_letter(void **state)
+{
+    static char large[5000];
+    rig r;
+
+    (void)state;
+    memset(large, 'l', sizeof(large) - 1);
+    weir_rig_open(&r);
+    r.setup.max_event = 4096;
+    weir_rig_start(&r);
+    weir_rig_put(&r, "in", 0, "k", large);
+    weir_rig_put(&r, "in", 0, "k", "small");
+    RIG_WAIT(weir_rig_count(&r, RIG_DEAD) == 1);
+    RIG_WAIT(weir_rig_count(&r, "out") == 1);
+    assert_string_equal(weir_rig_header(&r, RIG_DEAD, 0, "weir.reason"), "too-large");
+    weir_rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(engine_passes_events_that_its_filter_does_not_want),
+        cmocka_unit_test(engine_orders_by_a_key_inside_the_payload),
+        cmocka_unit_test(engine_makes_what_does_not_decode_a_dead_letter),
+        cmocka_unit_test(engine_ends_an_event_that_goes_round_in_a_loop),
+        cmocka_unit_test(engine_hands_a_tombstone_to_the_function),
+        cmocka_unit_test(engine_makes_an_event_over_the_limit_a_dead_letter),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
