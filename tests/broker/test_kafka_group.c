@@ -225,7 +225,7 @@ static void a_static_member_comes_back_to_its_partitions_unnoticed(void **state)
         kit_member_open(member);
     }
     BOTH_UNTIL(&one, &two, kit_member_owned(&one) == 1 && kit_member_owned(&two) == 1);
-    BOTH_UNTIL(&one, &two, one.n_events == 10 && two.n_events == 10);
+    BOTH_UNTIL(&one, &two, one.n_events >= 10 && two.n_events >= 10);
     const int n_before = one.n_assigned_calls;
 
     kit_member_ack_all(&two);
