@@ -64,8 +64,9 @@ int weir_cli_usage(const weir_cli *cli, const char *fmt, ...)
     va_start(args, fmt);
     vfprintf(stderr, fmt, args);
     va_end(args);
-    fprintf(stderr, "\nusage: weir %s [options] %s\n`weir %s --help` says more\n",
-            cli->verb->name, cli->verb->args, cli->verb->name);
+    fprintf(stderr, "\nusage: weir %s [options]%s%s\n`weir %s --help` says more\n",
+            cli->verb->name, cli->verb->args[0] == '\0' ? "" : " ", cli->verb->args,
+            cli->verb->name);
     return WEIR_EXIT_USAGE;
 }
 

@@ -225,8 +225,10 @@ static void config_function(weir_config *cfg, const weir_yaml_pair *pair)
     }
     cfg->n_functions++;
     snprintf(what, sizeof(what), "function `%.64s`", fn->name);
+    size_t n_before = cfg->diags.n_errors;
     weir_config_bind(&cfg->diags, pair->value, what,
                      &(weir_opt_part){ fn->type->rows, fn->opts }, 1, pair->key);
+    fn->is_wrong = cfg->diags.n_errors > n_before;
 }
 
 static void config_functions(weir_config *cfg)

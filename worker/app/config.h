@@ -76,6 +76,7 @@ typedef struct weir_config_function {
     const weir_host_type *type;
     void *opts;
     const weir_yaml *node, *key;
+    bool is_wrong; /* its settings have an error: it cannot be loaded */
 } weir_config_function;
 
 typedef struct weir_config_from {

@@ -219,6 +219,10 @@ weir_status weir_config_check_functions(weir_config *cfg)
 {
     for (size_t i = 0; i < cfg->n_functions; i++) {
         const weir_config_function *fn = &cfg->functions[i];
+
+        if (fn->is_wrong) {
+            continue; /* it was told already */
+        }
         const char *json = fn->type->config(fn->opts);
         weir_host_setup setup = { fn->name, fn->opts, cfg->base_dir,
                                   json == NULL ? "null" : json };

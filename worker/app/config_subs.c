@@ -306,8 +306,7 @@ static void subs_decoding(weir_config *cfg, weir_config_sub *sub)
     if (sub->opts.filter != NULL) {
         const weir_yaml *at = subs_at(sub, "filter");
         if (weir_filter_new(sub->opts.filter, &sub->filter, &err) != WEIR_OK) {
-            weir_diag_error(&cfg->diags, at->line, at->column, "`filter`: %s",
-                            err.text);
+            weir_diag_error(&cfg->diags, at->line, at->column, "%s", err.text);
         } else if (is_raw && weir_filter_needs_value(sub->filter)) {
             weir_diag_error(
                 &cfg->diags, at->line, at->column,
