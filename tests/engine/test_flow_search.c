@@ -14,7 +14,13 @@
 #include <stdio.h>
 
 #define SEARCH_DEPTH 120
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define RANDOM_RUNS 60
+#define FAULTS_MOST 2
+#else
 #define RANDOM_RUNS 300
+#define FAULTS_MOST 3
+#endif
 #define RANDOM_STEPS 2000
 #define RANDOM_JOBS 800                /* the model has room for 1,024 */
 #define SEARCH_SLOTS ((size_t)1 << 22) /* of the table of states; a power of two */
@@ -157,7 +163,7 @@ static void flow_keeps_its_promises_with_two_results_an_event(void **state)
                                      .keeps_order = true,
                                      .n_outs = 2,
                                      .n_events = 2,
-                                     .n_faults = 3,
+                                     .n_faults = FAULTS_MOST,
                                      .events = { { 0, "a" }, { 0, "a" } } };
 
     (void)state;
@@ -186,7 +192,7 @@ static void flow_keeps_its_promises_without_order(void **state)
                                      .keeps_order = true,
                                      .n_outs = 1,
                                      .n_events = 2,
-                                     .n_faults = 3,
+                                     .n_faults = FAULTS_MOST,
                                      .events = { { 0, "a" }, { 0, "a" } } };
 
     (void)state;
