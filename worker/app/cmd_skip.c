@@ -6,6 +6,7 @@
 #include "worker/app/place.h"
 
 #include "worker/app/admin.h"
+#include "worker/app/skip_offline.h"
 #include "worker/app/slot.h"
 
 #define MAX_WORKERS 64
@@ -52,18 +53,12 @@ int weir_cmd_skip(const weir_cli *cli)
     } else {
         n = weir_slot_running(cfg, admin, MAX_WORKERS);
     }
-    if (n == 0) {
-        code = weir_cli_fail(
-            WEIR_EXIT_UNAVAILABLE,
-            "no worker of %s runs on this host; name another's address with "
-            "--admin",
-            cfg->path);
-    } else {
-        weir_status st = skip_ask(cfg, admin, n, position, &err);
-        code = st == WEIR_OK
-                   ? WEIR_EXIT_OK
-                   : weir_cli_fail(weir_exit_of(st), "%s: %s", position, err.text);
-    }
+    weir_status st = n > 0 ? skip_ask(cfg, admin, n, position, &err)
+                           : weir_skip_offline(cfg, &at, position,
+                                               weir_cli_get(cli, "subscription"), &err);
+    code = st == WEIR_OK
+               ? WEIR_EXIT_OK
+               : weir_cli_fail(weir_exit_of(st), "%s: %s", position, err.text);
     if (code == WEIR_EXIT_OK) {
         fprintf(stderr, "skipped %s\n", position);
     }

@@ -87,6 +87,10 @@ typedef struct weir_queue_ask {
     /* Topics that match a pattern. NULL: there are no patterns. */
     weir_status (*match)(const void *opts, const char *pattern, int timeout_ms,
                          weir_opt_list *out, weir_err *err);
+    /* May the group's position be moved past that event, at which it must stand? And, if
+     * asked to, moves it. NULL: only a running worker can. */
+    weir_status (*move)(const void *opts, const char *group, const weir_address *at,
+                        int timeout_ms, bool do_it, weir_err *err);
 } weir_queue_ask;
 
 /* A queue of its own for `weir dev`. */

@@ -8,6 +8,7 @@
 #include "triggers/kafka_admin.h"
 #include "triggers/kafka_conf.h"
 #include "triggers/kafka_mock.h"
+#include "triggers/kafka_move.h"
 #include "triggers/kafka_range.h"
 #include "triggers/kafka_sink.h"
 #include "triggers/kafka_source.h"
@@ -228,9 +229,24 @@ static weir_status kafka_ask_match(const void *opts, const char *pattern,
     return st;
 }
 
-static const weir_queue_ask kafka_ask = { kafka_ask_topic, kafka_ask_make,
-                                          kafka_make_command, kafka_ask_group,
-                                          kafka_ask_match };
+static weir_status kafka_ask_move(const void *opts, const char *group,
+                                  const weir_address *at, int timeout_ms, bool do_it,
+                                  weir_err *err)
+{
+    const weir_kafka_move move = {
+        opts, group, at->topic, at->partition, (int64_t)at->pos.hi, timeout_ms
+    };
+
+    return do_it ? weir_kafka_move_commit(&move, err)
+                 : weir_kafka_move_check(&move, err);
+}
+
+static const weir_queue_ask kafka_ask = { .topic = kafka_ask_topic,
+                                          .make = kafka_ask_make,
+                                          .make_command = kafka_make_command,
+                                          .group = kafka_ask_group,
+                                          .match = kafka_ask_match,
+                                          .move = kafka_ask_move };
 
 /* -- embedded ---------------------------------------------------------------------------- */
 

@@ -49,6 +49,8 @@ static const weir_cli_opt invoke_opts[] = {
 static const weir_cli_opt skip_opts[] = {
     { "admin", 0, "ADDRESS",
       "HOST:PORT or unix:PATH of the worker; default: those here" },
+    { "subscription", 0, "NAME",
+      "without a worker: whose position, if several read the topic" },
     { NULL, 0, NULL, NULL },
 };
 
