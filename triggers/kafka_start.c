@@ -10,7 +10,9 @@
  * would find positions of the first, take its own partitions for late comers and start
  * `latest` at the beginning. A commit of a member that is no longer of the group fails by its
  * generation.) A partition without position in a group that has some has appeared later: it
- * starts at the earliest, because nobody has seen its first events.
+ * starts at the earliest, because nobody has seen its first events. So does a topic that a
+ * pattern meets when this member has been at work before: it was written before anybody could
+ * know of it.
  */
 #include "triggers/kafka_state.h"
 
@@ -181,6 +183,17 @@ start_open_ones(const rd_kafka_topic_partition_list_t *list, const char *name)
     return open;
 }
 
+/* True if the topic was not named but found by a pattern, after the work had begun. */
+static bool start_is_late_topic(const weir_kafka_reader *src, const char *name)
+{
+    for (size_t i = 0; i < src->setup->n_topics; i++) {
+        if (strcmp(src->setup->topics[i], name) == 0) {
+            return false;
+        }
+    }
+    return src->has_started;
+}
+
 /*
  * One topic of which some partitions have no position. WEIR_EAGAIN: the owner of partition 0
  * has not done its work yet.
@@ -189,7 +202,7 @@ static weir_status start_topic(weir_kafka_reader *src,
                                rd_kafka_topic_partition_list_t *list, const char *name,
                                int64_t until_us, weir_err *err)
 {
-    bool is_known = false;
+    bool is_known = start_is_late_topic(src, name);
     rd_kafka_topic_partition_list_t *whole = NULL;
     rd_kafka_topic_partition_list_t *open = NULL;
     weir_start mode = src->setup->start;
@@ -287,6 +300,7 @@ weir_status weir_kafka_start_resolve(weir_kafka_reader *src,
     for (;;) {
         const weir_status st = start_once(src, list, until_us, err);
 
+        src->has_started = src->has_started || st == WEIR_OK;
         if (st == WEIR_OK || st == WEIR_ECONFIG || st == WEIR_EDENIED ||
             weir_clock_us() >= until_us) {
             return st;

@@ -104,6 +104,7 @@ typedef struct weir_kafka_reader {
     int64_t next_forward_us, forward_until_us; /* see kafka_place.c */
     bool is_commit_out; /* an asynchronous commit has no answer yet */
     bool wants_new;     /* this instance is finished */
+    bool has_started;   /* an assignment with partitions has been resolved before */
     bool is_refused;    /* no position where one is needed: nothing more is read */
     bool is_closing;
     bool has_stash;

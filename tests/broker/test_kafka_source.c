@@ -389,6 +389,32 @@ static void a_pattern_finds_topics_but_never_results_or_dead_letters(void **stat
     kit_member_close(&member);
 }
 
+static void a_topic_that_a_pattern_meets_later_starts_at_the_earliest(void **state)
+{
+    const place a = new_place(1);
+    char early[100], late[100], pattern[100];
+    weir_err err;
+    kit_member member;
+
+    (void)state;
+    snprintf(early, sizeof(early), "%s.early", a.topic);
+    snprintf(late, sizeof(late), "%s.late", a.topic);
+    snprintf(pattern, sizeof(pattern), "^%s\\..*", a.topic);
+    assert_int_equal(weir_broker_topic(kafka, early, 1, NULL, &err), WEIR_OK);
+    kit_member_init(&member, a.brokers, pattern, a.group);
+    assert_true(weir_opt_map_add(&member.queue.consumer,
+                                 "topic.metadata.refresh.interval.ms", "300"));
+    member.setup.start = WEIR_START_LATEST;
+    member.is_many_topics = true;
+    kit_member_open(&member);
+    READ_UNTIL(&member, member.n_assigned_calls > 0);
+    /* Written before the group knows of the topic: `latest` would pass them. */
+    assert_int_equal(weir_broker_topic(kafka, late, 1, NULL, &err), WEIR_OK);
+    kit_produce(a.brokers, late, 0, 5, 20);
+    kit_member_read_until(&member, 5, true);
+    kit_member_close(&member);
+}
+
 static void a_missing_topic_is_an_alarm_until_it_is_made(void **state)
 {
     const place p = new_place(1);
@@ -536,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_topic_that_was_made_anew_stops_with_an_alarm),
         cmocka_unit_test(a_held_partition_waits_while_others_flow_and_loses_nothing),
         cmocka_unit_test(a_pattern_finds_topics_but_never_results_or_dead_letters),
+        cmocka_unit_test(a_topic_that_a_pattern_meets_later_starts_at_the_earliest),
         cmocka_unit_test(a_missing_topic_is_an_alarm_until_it_is_made),
         cmocka_unit_test(a_read_of_nothing_keeps_the_membership),
         cmocka_unit_test(
