@@ -331,7 +331,7 @@ static void group_assign(weir_kafka_reader *src, rd_kafka_t *rk,
         if (st == WEIR_ECONFIG) {
             src->is_refused = true;
             weir_kafka_source_trouble(src, WEIR_TROUBLE_NO_POSITION, err.text);
-        } else if (st != WEIR_ECLOSED) {
+        } else if (!src->is_closing && !src->wants_new) {
             src->wants_new = true;
             weir_kafka_source_trouble(src,
                                       st == WEIR_EDENIED  ? WEIR_TROUBLE_DENIED

@@ -147,6 +147,13 @@ static weir_status start_commit(weir_kafka_reader *src,
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         code = start_first_error(list);
     }
+    if (code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+        code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+        code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
+        /* This generation of the group is over: no commit of it will ever be taken. */
+        return weir_fail(err, WEIR_ECLOSED, "commit of the start: %s",
+                         rd_kafka_err2str(code));
+    }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return weir_fail(err, weir_kafka_status(code), "commit of the start: %s",
                          rd_kafka_err2str(code));
@@ -302,7 +309,7 @@ weir_status weir_kafka_start_resolve(weir_kafka_reader *src,
 
         src->has_started = src->has_started || st == WEIR_OK;
         if (st == WEIR_OK || st == WEIR_ECONFIG || st == WEIR_EDENIED ||
-            weir_clock_us() >= until_us) {
+            st == WEIR_ECLOSED || weir_clock_us() >= until_us) {
             return st;
         }
         nanosleep(&pause, NULL);
