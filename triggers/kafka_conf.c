@@ -311,8 +311,12 @@ size_t weir_kafka_queue_check(const weir_kafka_queue *queue, weir_kafka_say_fn *
 static void kafka_log(const rd_kafka_t *rk, int level, const char *fac, const char *buf)
 {
     /* The library calls a broker that went away an error; for us it is a thing that passes. */
-    const weir_level to =
-        level <= 4 ? WEIR_WARN : (level <= 6 ? WEIR_INFO : WEIR_DEBUG);
+    weir_level to = level <= 4 ? WEIR_WARN : (level <= 6 ? WEIR_INFO : WEIR_DEBUG);
+
+    if (strcmp(fac, "AUTOCREATE") == 0) {
+        /* only the embedded broker is so old, and it makes no topics */
+        to = WEIR_DEBUG;
+    }
 
     weir_log(to, "kafka.client", "client=%s facility=%s text=%s",
              rk == NULL ? "-" : rd_kafka_name(rk), fac, buf);

@@ -19,7 +19,8 @@ queues:
     properties: { sasl.password: hunter2, client.rack: $$a }
   redis: { type: redis, url: "redis://localhost:6379/0", user: u, password: hunter3 }
 functions:
-  charge: { library: ./charge.so, config: { secret: "${file:token}", n: 5 } }
+  charge: { library: ./charge.so, config: { secret: "${file:token}", n: 5, db: { pass: hunter4 } },
+            env: { DB_PASSWORD: hunter5, TZ: UTC } }
 subscriptions:
   - function: charge
     from: kafka:orders
@@ -69,6 +70,10 @@ def table(kit):
         (("library: ./charge.so,", "command: [python3, x.py],"), "unknown key `command`"),
         (("library: ./charge.so,", "library: ,"), "`library` has no value"),
         (("name: billing,", "name: \"a b\","), "worker.name"),
+        (("admin_token: \"${file:token}\"", "admin: 0.0.0.0:8077"), "needs `admin_token`"),
+        (("name: billing,", "name: billing, admin: here,"), "expected HOST:PORT"),
+        (("name: billing,", "name: billing, probes: here,"), "expected HOST:PORT"),
+        (("client.rack: $$a }", "enable.auto.commit: 1 }\n    propertis: {}"), "is set by weir"),
         (("name: billing,", "nam: billing,"), "did you mean `name`?"),
         (("queues:", "queue:"), "did you mean `queues`?"),
         (("type: redis,", "type: rediss,"), "did you mean `redis`?"),
@@ -99,6 +104,12 @@ def golden(kit):
     with open(os.path.join(here, "data", "wrong.txt"), encoding="utf-8") as file:
         kit.equal(err, file.read(), "the findings of wrong.yaml")
     kit.equal((code, out), (78, ""), "the end of check on wrong.yaml")
+    code, out, err = kit.run("check", "-c", "wrong.yaml", "-o", "json")
+    said = json.loads(out)
+    kit.equal((code, said["errors"] + said["warnings"]), (78, len(said["findings"])), "as JSON")
+    for one in said["findings"]:
+        place = f"wrong.yaml:{one['line']}:{one['column']}: {one['kind']}: {one['text']}\n"
+        kit.check(place in err, f"not in the text: {place}")
 
 
 def printing(kit):
@@ -110,7 +121,9 @@ def printing(kit):
     kit.equal(shown["worker"]["max_bytes"], "128MiB", "a default is shown")
     kit.equal(shown["queues"]["kafka"]["properties"]["client.rack"], "$a", "$$ is one dollar")
     kit.equal(shown["queues"]["kafka"]["brokers"], "localhost:9092", "a default of ${}")
-    kit.equal(shown["functions"]["charge"]["config"], {"secret": "****", "n": 5}, "config")
+    kit.equal(shown["functions"]["charge"]["config"],
+              {"secret": "****", "n": 5, "db": {"pass": "****"}}, "config")
+    kit.equal(shown["functions"]["charge"]["env"], {"DB_PASSWORD": "****", "TZ": "UTC"}, "env")
     one = shown["subscriptions"][0]
     kit.equal((one["name"], one["group"], one["dead"], one["order"]),
               ("charge.orders", "billing.charge.orders",

@@ -199,24 +199,31 @@ static enum MHD_Result admin_answer(weir_admin *admin, struct MHD_Connection *co
     return result;
 }
 
+/* True once the whole request is there; it is called for each part that came. */
+static bool admin_is_whole(size_t *n_body, void **state)
+{
+    static char is_begun;
+
+    if (*state == NULL) {
+        *state = &is_begun; /* headers are there; a body may follow */
+        return false;
+    }
+    if (*n_body > 0) {
+        *n_body = 0; /* no page wants one */
+        return false;
+    }
+    return true;
+}
+
 static enum MHD_Result admin_request(void *arg, struct MHD_Connection *conn,
                                      const char *url, const char *method,
                                      const char *version, const char *body,
                                      size_t *n_body, void **state)
 {
-    static char is_begun;
-
     (void)version;
     (void)body;
-    if (*state == NULL) {
-        *state = &is_begun; /* headers are there; a body may follow */
-        return MHD_YES;
-    }
-    if (*n_body > 0) {
-        *n_body = 0; /* no page wants one */
-        return MHD_YES;
-    }
-    return admin_answer(arg, conn, false, url, method);
+    return admin_is_whole(n_body, state) ? admin_answer(arg, conn, false, url, method)
+                                         : MHD_YES;
 }
 
 static enum MHD_Result probes_request(void *arg, struct MHD_Connection *conn,
@@ -224,19 +231,10 @@ static enum MHD_Result probes_request(void *arg, struct MHD_Connection *conn,
                                       const char *version, const char *body,
                                       size_t *n_body, void **state)
 {
-    static char is_begun;
-
     (void)version;
     (void)body;
-    if (*state == NULL) {
-        *state = &is_begun;
-        return MHD_YES;
-    }
-    if (*n_body > 0) {
-        *n_body = 0;
-        return MHD_YES;
-    }
-    return admin_answer(arg, conn, true, url, method);
+    return admin_is_whole(n_body, state) ? admin_answer(arg, conn, true, url, method)
+                                         : MHD_YES;
 }
 
 static void admin_http_log(void *arg, const char *fmt, va_list args)
@@ -298,6 +296,7 @@ weir_status weir_admin_start(const weir_config *cfg, weir_admin **out, weir_err 
         st = admin_listen(admin, cfg->worker.admin, !is_written, admin_request,
                           admin->address, sizeof(admin->address), &admin->admin, err);
         if (st != WEIR_OK) {
+            (void)weir_err_prefix(err, "worker.admin");
             goto out;
         }
         if (strncmp(admin->address, "unix:", 5) == 0) {
@@ -311,6 +310,7 @@ weir_status weir_admin_start(const weir_config *cfg, weir_admin **out, weir_err 
                           admin->probes_address, sizeof(admin->probes_address),
                           &admin->probes, err);
         if (st != WEIR_OK) {
+            (void)weir_err_prefix(err, "worker.probes");
             goto out;
         }
         weir_log(WEIR_INFO, "admin.probes", "address=%s", admin->probes_address);

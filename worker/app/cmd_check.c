@@ -53,6 +53,33 @@ static int check_connect(const weir_cli *cli, const weir_config *cfg)
     return weir_check_connect(cfg, &setup);
 }
 
+/* What was found, as one JSON map. */
+static int check_findings(const weir_config *cfg)
+{
+    weir_buf out = { 0 };
+
+    weir_buf_str(&out, "{\"file\":");
+    weir_buf_json(&out, weir_slice_of(cfg->path));
+    weir_buf_printf(&out,
+                    ",\"errors\":%zu,\"warnings\":%zu,\"subscriptions\":%zu,"
+                    "\"functions\":%zu,\"findings\":[",
+                    cfg->diags.n_errors, cfg->diags.n_warnings, cfg->n_subs,
+                    cfg->n_functions);
+    for (size_t i = 0; i < cfg->diags.n; i++) {
+        const weir_diag *item = &cfg->diags.items[i];
+
+        weir_buf_printf(&out, "%s{\"line\":%d,\"column\":%d,\"kind\":\"%s\",\"text\":",
+                        i == 0 ? "" : ",", item->line, item->column,
+                        item->is_warning ? "warning" : "error");
+        weir_buf_json(&out, weir_slice_of(item->text));
+        weir_buf_char(&out, '}');
+    }
+    weir_buf_str(&out, "]}\n");
+    int code = weir_cli_print(&out);
+    weir_buf_fini(&out);
+    return code;
+}
+
 int weir_cmd_check(const weir_cli *cli)
 {
     const char *path = weir_cli_get(cli, "config");
@@ -68,12 +95,17 @@ int weir_cmd_check(const weir_cli *cli)
     }
     (void)weir_config_check_functions(cfg);
     weir_cli_findings(cfg, true);
-    if (cfg->diags.n_errors > 0) {
+    bool wants_more = weir_cli_get(cli, "print") != NULL ||
+                      weir_cli_get(cli, "connect") != NULL ||
+                      weir_cli_get(cli, "create-topics") != NULL;
+    if (weir_cli_wants_json(cli) && (cfg->diags.n_errors > 0 || !wants_more)) {
+        code = check_findings(cfg);
+    }
+    if (code == WEIR_EXIT_OK && cfg->diags.n_errors > 0) {
         code = WEIR_EXIT_CONFIG;
     } else if (weir_cli_get(cli, "print") != NULL) {
         code = check_print(cli, cfg);
-    } else if (weir_cli_get(cli, "connect") != NULL ||
-               weir_cli_get(cli, "create-topics") != NULL) {
+    } else if (wants_more) {
         code = check_connect(cli, cfg);
     } else {
         fprintf(stderr,

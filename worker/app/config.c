@@ -5,6 +5,8 @@
  */
 #include "worker/app/config_private.h"
 
+#include "worker/app/admin.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -65,6 +67,19 @@ static void config_top(weir_config *cfg)
     }
 }
 
+/* `admin` or `probes`, which must be something to listen on. */
+static void config_address(weir_config *cfg, const weir_yaml *worker, const char *key,
+                           const char *address, bool is_open)
+{
+    const weir_yaml *at = weir_yaml_get(worker, key);
+    const char *wrong = weir_admin_wrong(address, is_open);
+
+    if (at != NULL && wrong != NULL) {
+        weir_diag_error(&cfg->diags, at->line, at->column, "`%s`: `%s`: %s", key,
+                        address, wrong);
+    }
+}
+
 static void config_worker(weir_config *cfg)
 {
     weir_yaml *node = weir_yaml_get(cfg->root, "worker");
@@ -82,6 +97,9 @@ static void config_worker(weir_config *cfg)
         config_name_check(cfg, weir_yaml_get(node, "instance"), "worker.instance",
                           cfg->worker.instance);
     }
+    config_address(cfg, node, "admin", cfg->worker.admin,
+                   cfg->worker.admin_token != NULL);
+    config_address(cfg, node, "probes", cfg->worker.probes, true);
     if (cfg->worker.max_event > cfg->worker.max_bytes) {
         const weir_yaml *at = weir_yaml_get(node, "max_event");
         at = at == NULL ? weir_yaml_get(node, "max_bytes") : at;
@@ -104,6 +122,20 @@ static void config_queue_say(void *arg, int line, int column, bool is_error,
 
     add(&say->cfg->diags, line > 0 ? line : say->key->line,
         line > 0 ? column : say->key->column, "queue `%s`: %s", say->key->text, text);
+}
+
+/* Whether all that a queue cannot do without was given, so that the rest can be checked. */
+static bool config_is_whole(const weir_opt *rows, const weir_yaml *node)
+{
+    for (; rows->name != NULL; rows++) {
+        const weir_yaml *value = weir_yaml_get(node, rows->name);
+
+        if (rows->is_required && (value == NULL || value->kind != WEIR_YAML_SCALAR ||
+                                  value->text[0] == '\0')) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void config_queue(weir_config *cfg, const weir_yaml_pair *pair)
@@ -154,11 +186,10 @@ static void config_queue(weir_config *cfg, const weir_yaml_pair *pair)
         return;
     }
     cfg->n_queues++;
-    size_t n_before = cfg->diags.n_errors;
     weir_opt_part parts[] = { { queue->type->rows, queue->opts },
                               { head_rows, &head } };
     weir_config_bind(&cfg->diags, pair->value, what, parts, 2, pair->key);
-    if (queue->type->check != NULL && cfg->diags.n_errors == n_before) {
+    if (queue->type->check != NULL && config_is_whole(queue->type->rows, pair->value)) {
         config_say say = { cfg, pair->key };
         queue->type->check(queue->opts, config_queue_say, &say);
     }

@@ -10,20 +10,6 @@
 static void print_rows(weir_buf *out, const weir_opt *rows, const void *base,
                        const weir_yaml *node, bool *is_first);
 
-/* Properties that no terminal should show, by their names. */
-static bool print_is_secret(const char *name)
-{
-    static const char *const words[] = { "password", "secret", "token",   "jaas",
-                                         ".pem",     "passwd", "api.key", NULL };
-
-    for (size_t i = 0; words[i] != NULL; i++) {
-        if (strcasestr(name, words[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void print_name(weir_buf *out, const char *name, bool *is_first)
 {
     weir_buf_str(out, *is_first ? "" : ",");
@@ -47,8 +33,8 @@ static void print_map(weir_buf *out, const weir_opt_map *map, const weir_yaml *n
     for (size_t i = 0; i < map->n; i++) {
         const weir_yaml *value = weir_yaml_get(node, map->pairs[i].name);
         bool is_first = i == 0;
-        bool is_secret =
-            print_is_secret(map->pairs[i].name) || (value != NULL && value->is_secret);
+        bool is_secret = weir_yaml_is_secret(map->pairs[i].name) ||
+                         (value != NULL && value->is_secret);
         print_text(out, map->pairs[i].name, is_secret ? "****" : map->pairs[i].value,
                    &is_first);
     }

@@ -100,6 +100,9 @@ const weir_verb weir_verbs[] = {
           "48,201,337 events\". What is missing is printed with the command that mends "
           "it;\n"
           "--create-topics makes missing `to` and `dead` topics like their source.\n\n"
+          "-o json prints the findings, the settings, or the answers of the brokers, "
+          "as\n"
+          "JSON.\n\n"
           "exit codes: 0 it is fine; 69 a broker does not answer; 78 something is "
           "wrong",
       .opts = check_opts,

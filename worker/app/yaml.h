@@ -64,8 +64,10 @@ weir_yaml *weir_yaml_get(const weir_yaml *map, const char *key);
 bool weir_yaml_is_null(const weir_yaml *node);
 /* "a map", "a list", "a value" */
 const char *weir_yaml_kind_text(const weir_yaml *node);
+/* Whether the value of a key of that name is one that no terminal should show. */
+bool weir_yaml_is_secret(const char *name);
 /* Appends the tree as JSON; plain scalars become null, booleans and numbers by YAML's core
- * schema. Secrets are written as "****" if mask. */
+ * schema. Secrets, by where they came from or by their key, are written as "****" if mask. */
 void weir_yaml_json(const weir_yaml *node, weir_buf *out, bool mask);
 
 #endif

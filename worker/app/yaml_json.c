@@ -55,6 +55,20 @@ static void yaml_scalar_json(const weir_yaml *node, weir_buf *out, bool mask)
     weir_buf_json(out, weir_slice_of(node->text));
 }
 
+bool weir_yaml_is_secret(const char *name)
+{
+    static const char *const words[] = { "pass",    "secret",     "token",   "jaas",
+                                         ".pem",    "api.key",    "api_key", "apikey",
+                                         "private", "credential", NULL };
+
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (strcasestr(name, words[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void weir_yaml_json(const weir_yaml *node, weir_buf *out, bool mask)
 {
     switch (node->kind) {
@@ -75,7 +89,12 @@ void weir_yaml_json(const weir_yaml *node, weir_buf *out, bool mask)
             weir_buf_str(out, i == 0 ? "" : ",");
             weir_buf_json(out, weir_slice_of(node->pairs[i].key->text));
             weir_buf_char(out, ':');
-            weir_yaml_json(node->pairs[i].value, out, mask);
+            if (mask && node->pairs[i].value->kind != WEIR_YAML_MAP &&
+                weir_yaml_is_secret(node->pairs[i].key->text)) {
+                weir_buf_str(out, "\"****\"");
+            } else {
+                weir_yaml_json(node->pairs[i].value, out, mask);
+            }
         }
         weir_buf_char(out, '}');
         break;
