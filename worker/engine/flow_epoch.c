@@ -64,6 +64,39 @@ static void epoch_end_locked(weir_flow *f, weir_chain *jobs, weir_flow_news *new
     }
 }
 
+/* Adds the jobs of no later epoch, up to that position, that wait behind this one in its lane;
+ * returns how many. */
+static size_t epoch_add_behind_locked(const weir_job *job, weir_pos last,
+                                      weir_chain *ending)
+{
+    size_t n = 0;
+
+    if (job->lane == NULL) {
+        return 0;
+    }
+    for (weir_list *node = job->lane_node.next; node != &job->lane->jobs;
+         node = node->next) {
+        weir_job *behind = WEIR_CONTAINER_OF(node, weir_job, lane_node);
+
+        if (weir_job_get(behind) == WEIR_JOB_QUEUED &&
+            behind->ev.receipt.epoch <= job->ev.receipt.epoch &&
+            weir_pos_cmp(behind->ev.receipt.pos, last) <= 0) {
+            weir_chain_add(ending, behind);
+            n++;
+        }
+    }
+    return n;
+}
+
+void weir_flow_quit_locked(weir_flow *f, weir_job *job, weir_flow_news *news)
+{
+    weir_chain behind = { 0 };
+
+    epoch_add_behind_locked(job, (weir_pos){ UINT64_MAX, UINT64_MAX }, &behind);
+    weir_flow_leave_locked(f, job, &news->gone, f->now_us, news);
+    epoch_end_locked(f, &behind, news);
+}
+
 /* Takes out what need not or cannot be finished before until_us. Returns how many are left. */
 static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
                                 int64_t until_us, weir_flow_news *news)
@@ -72,6 +105,7 @@ static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
     const bool may_run = !part->acks_each && !f->is_paused && !f->is_open;
     weir_chain ending = { 0 };
     size_t n_left = 0;
+    size_t n_behind = 0;
 
     for (weir_list *node = part->jobs.next; node != &part->jobs; node = node->next) {
         weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
@@ -88,9 +122,13 @@ static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
             continue;
         }
         weir_chain_add(&ending, job);
+        if (state == WEIR_JOB_WAITING && is_below) {
+            /* too late, and what would begin instead of it is further on */
+            n_behind += epoch_add_behind_locked(job, part->begun, &ending);
+        }
     }
     epoch_end_locked(f, &ending, news);
-    return n_left;
+    return n_left - n_behind;
 }
 
 size_t weir_flow_retire(weir_flow *f, weir_part *part, uint32_t epoch, int64_t until_us,

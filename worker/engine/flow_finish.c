@@ -193,7 +193,7 @@ static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
     }
     job->is_lent = false;
     if (weir_flow_is_closed(job) || flow_is_too_late(f, job, due)) {
-        weir_flow_leave_locked(f, job, &news->gone, now, news);
+        weir_flow_quit_locked(f, job, news);
         return;
     }
     flow_wait_locked(f, job, due);

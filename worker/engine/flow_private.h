@@ -60,6 +60,9 @@ void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now);
  * follows (news->done or gone), or is sent (resend), or begins (ready). */
 void weir_flow_leave_locked(weir_flow *f, weir_job *job, weir_chain *to, int64_t now,
                             weir_flow_news *news);
+/* The job leaves unfinished though its epoch goes on for others. What waits behind it in its
+ * lane leaves too, or it would overtake it. */
+void weir_flow_quit_locked(weir_flow *f, weir_job *job, weir_flow_news *news);
 /* The job is answered: it is done now, or when the earlier ones of its lane are. */
 void weir_flow_answered_locked(weir_flow *f, weir_job *job, int64_t now,
                                weir_flow_news *news);

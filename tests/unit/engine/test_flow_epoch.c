@@ -85,6 +85,68 @@ static void flow_retry_in_a_retired_part_goes_if_it_would_come_too_late(void **s
     world_end(&w);
 }
 
+/* Keys "k", "k" and "j" of part 0: the first runs, the last has ended, so both of "k" lie below
+ * the highest begun. */
+static void below_begun(world *w, weir_job **first, weir_job **second)
+{
+    weir_job *other;
+
+    *first = world_admit(w, 0, "k", 0);
+    *second = world_admit(w, 0, "k", 1);
+    other = world_admit(w, 0, "j", 2);
+    world_run(w, *first);
+    world_run(w, other);
+    world_finish(w, other, WEIR_DONE, 0, -1);
+    world_done_next(w, other);
+}
+
+static void flow_retry_that_comes_too_late_is_not_overtaken_by_its_lane(void **state)
+{
+    (void)state;
+    for (int is_stop = 0; is_stop < 2; is_stop++) {
+        world w;
+        weir_job *first, *second;
+
+        world_begin(&w);
+        below_begun(&w, &first, &second);
+        if (is_stop) {
+            weir_flow_stop(w.f, w.now + 1000, world_news(&w));
+            world_collect(&w);
+        } else {
+            world_retire(&w, 0); /* until 1,000 us from now */
+        }
+        assert_null(w.gone.head);
+        world_finish(&w, first, WEIR_RETRY, 0, 2);
+        assert_null(world_take(&w));
+        assert_ptr_equal(weir_chain_pop(&w.gone), first);
+        assert_ptr_equal(weir_chain_pop(&w.gone), second);
+        world_free(first);
+        world_free(second);
+        world_end(&w);
+    }
+}
+
+static void flow_retire_takes_out_what_is_behind_a_retry_that_is_too_late(void **state)
+{
+    world w;
+    weir_job *first, *second, *above;
+
+    (void)state;
+    world_begin(&w);
+    below_begun(&w, &first, &second);
+    above = world_admit(&w, 0, "k", 3);
+    world_finish(&w, first, WEIR_RETRY, 0, 2);
+    world_retire(&w, 0); /* until 1,000 us from now */
+    assert_null(world_take(&w));
+    assert_ptr_equal(weir_chain_pop(&w.gone), first);
+    assert_ptr_equal(weir_chain_pop(&w.gone), second);
+    assert_ptr_equal(weir_chain_pop(&w.gone), above);
+    world_free(first);
+    world_free(second);
+    world_free(above);
+    world_end(&w);
+}
+
 static void flow_fence_drops_the_verdict_and_cancels_the_call(void **state)
 {
     world w;
@@ -402,6 +464,8 @@ int main(void)
         cmocka_unit_test(flow_retire_takes_out_what_has_not_begun),
         cmocka_unit_test(flow_retire_finishes_first_what_lies_below_the_highest_begun),
         cmocka_unit_test(flow_retry_in_a_retired_part_goes_if_it_would_come_too_late),
+        cmocka_unit_test(flow_retry_that_comes_too_late_is_not_overtaken_by_its_lane),
+        cmocka_unit_test(flow_retire_takes_out_what_is_behind_a_retry_that_is_too_late),
         cmocka_unit_test(flow_fence_drops_the_verdict_and_cancels_the_call),
         cmocka_unit_test(flow_lane_stays_closed_until_a_fenced_call_returns),
         cmocka_unit_test(flow_adopts_running_events_when_their_partition_comes_back),
