@@ -147,7 +147,8 @@ static void *api_call_local(weir_call *call)
 
 static bool api_call_cancelled(const weir_call *call)
 {
-    return atomic_load_explicit(&call->is_cancelled, memory_order_acquire);
+    return atomic_load_explicit(&call->is_cancelled, memory_order_acquire) ||
+           weir_call_time_left(call) == 0;
 }
 
 static size_t api_batch_size(const weir_batch *b)

@@ -348,6 +348,16 @@ static void cancel_is_seen_by_the_function(void **state)
     assert_true(weir_api_table.call_cancelled(&rig->call));
 }
 
+static void a_call_past_its_deadline_is_cancelled_by_the_clock_alone(void **state)
+{
+    call_rig *rig = *state;
+
+    rig->call.deadline_us = weir_clock_us() + 3600 * INT64_C(1000000);
+    assert_false(weir_api_table.call_cancelled(&rig->call));
+    rig->call.deadline_us = weir_clock_us() - 1;
+    assert_true(weir_api_table.call_cancelled(&rig->call));
+}
+
 static void log_catch(void *arg, weir_level level, const char *name, const char *line)
 {
     (void)level;
@@ -504,6 +514,7 @@ int main(void)
         RIGGED(retry_keeps_its_own_delay),
         RIGGED(time_left_goes_to_zero_and_fits_an_int),
         RIGGED(cancel_is_seen_by_the_function),
+        RIGGED(a_call_past_its_deadline_is_cancelled_by_the_clock_alone),
         RIGGED(a_log_line_has_position_and_subscription_and_is_one_line),
         RIGGED(a_completion_after_the_return_is_announced),
         RIGGED(a_completion_before_the_return_is_found_by_it),
