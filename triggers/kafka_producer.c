@@ -253,6 +253,37 @@ static weir_status producer_conf(weir_kafka_producer *producer, rd_kafka_conf_t 
                                err);
 }
 
+/* True if the user has said how records are packed. */
+static bool producer_has_codec(const weir_kafka_queue *queue)
+{
+    static const char *const names[] = { "compression.codec", "compression.type" };
+
+    for (size_t i = 0; i < 2; i++) {
+        if (weir_opt_map_get(&queue->producer, names[i]) != NULL ||
+            weir_opt_map_get(&queue->properties, names[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_sender *sink,
+                                            rd_kafka_t *rk, const char *name)
+{
+    rd_kafka_topic_conf_t *conf = NULL;
+    char text[256];
+
+    if (sink->setup.is_dead != NULL && sink->setup.is_dead(sink->setup.arg, name) &&
+        !producer_has_codec(sink->queue)) {
+        conf = rd_kafka_default_topic_conf_dup(rk);
+        if (rd_kafka_topic_conf_set(conf, "compression.codec", "zstd", text,
+                                    sizeof(text)) != RD_KAFKA_CONF_OK) {
+            weir_log(WEIR_WARN, "kafka.codec", "topic=%s text=%s", name, text);
+        }
+    }
+    return rd_kafka_topic_new(rk, name, conf);
+}
+
 /* A fresh instance, which the sink may use at once. Lock not held. */
 static weir_status producer_make(weir_kafka_producer *producer, weir_err *err)
 {
@@ -278,7 +309,8 @@ static weir_status producer_make(weir_kafka_producer *producer, weir_err *err)
     producer->rk = rk;
     atomic_store(&producer->is_fatal, false);
     for (weir_kafka_target *t = producer->sink->targets; t != NULL; t = t->next) {
-        t->topics[producer->kind] = rd_kafka_topic_new(rk, t->name, NULL);
+        t->topics[producer->kind] =
+            weir_kafka_producer_topic(producer->sink, rk, t->name);
         if (producer->kind == WEIR_KAFKA_BATCHED && t->is_learning) {
             /* the old instance took the question along */
             weir_kafka_producer_learn_locked(t);

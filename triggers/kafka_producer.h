@@ -88,4 +88,10 @@ weir_sent weir_kafka_producer_class(rd_kafka_resp_err_t code, bool is_alone);
 /* Answers what is left with AGAIN, ends the thread, destroys. False: something hangs. */
 bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us);
 
+/* The library's handle of a topic. Dead letters are packed with zstd, unless the user has chosen
+ * a codec: a large event that came packed must fit as its dead letter too, and the library does
+ * not tell which codec it came in. NULL: no name for a topic. */
+rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_sender *sink,
+                                            rd_kafka_t *rk, const char *name);
+
 #endif

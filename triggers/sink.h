@@ -40,6 +40,9 @@ typedef struct weir_sink_setup {
     size_t max_record;
     weir_sent_fn *done;
     void *arg;
+    /* True: what goes to this topic or stream are dead letters. They must fit where their
+     * event fitted, so their size counts more than the time to pack them. NULL: none are. */
+    bool (*is_dead)(void *arg, const char *name);
 } weir_sink_setup;
 
 typedef struct weir_sink_ops {

@@ -53,7 +53,7 @@ static void rig_done(void *arg, const weir_sent_result *results, size_t n)
     weir_signal_raise(&r->signal, INT_MAX);
 }
 
-static rig *rig_new(size_t max_bytes)
+static rig *rig_new_with(size_t max_bytes, bool (*is_dead)(void *arg, const char *name))
 {
     weir_err err;
     rig *r = calloc(1, sizeof(*r));
@@ -70,6 +70,7 @@ static rig *rig_new(size_t max_bytes)
         .max_record = 1 << 20,
         .done = rig_done,
         .arg = r,
+        .is_dead = is_dead,
     };
     r->self = calloc(1, weir_kafka_sink.size);
     assert_non_null(r->self);
@@ -77,6 +78,11 @@ static rig *rig_new(size_t max_bytes)
         fail_msg("%s", err.text);
     }
     return r;
+}
+
+static rig *rig_new(size_t max_bytes)
+{
+    return rig_new_with(max_bytes, NULL);
 }
 
 static void rig_free(rig *r)
@@ -386,6 +392,38 @@ a_record_without_key_is_invalid_on_a_compacted_topic_and_others_are_not(void **s
     rig_free(r);
 }
 
+static bool ends_in_dead(void *arg, const char *name)
+{
+    const size_t len = strlen(name);
+
+    (void)arg;
+    return len > 5 && strcmp(name + len - 5, ".dead") == 0;
+}
+
+/* A record that fitted its source only because it was packed fits as a dead letter, too. */
+static void a_dead_letter_is_packed_so_that_it_fits_where_its_event_did(void **state)
+{
+    const char *settings[] = { "max.message.bytes=20000", NULL };
+    static char bytes[200000];
+    char plain[80];
+    char dead[96];
+    weir_err err;
+    rig *r;
+
+    (void)state;
+    new_topic(plain, 1, settings);
+    snprintf(dead, sizeof(dead), "%s.dead", plain);
+    assert_int_equal(weir_broker_topic(kafka, dead, 1, settings, &err), WEIR_OK);
+    memset(bytes, 'x', sizeof(bytes));
+    r = rig_new_with(8 << 20, ends_in_dead);
+    rig_out(r, 0, rig_target(r, plain), "k", (weir_slice){ bytes, sizeof(bytes) });
+    rig_out(r, 1, rig_target(r, dead), "k", (weir_slice){ bytes, sizeof(bytes) });
+    rig_send_all(r, 0, 2);
+    assert_int_equal(r->answers[0], WEIR_SENT_TOO_LARGE);
+    assert_int_equal(r->answers[1], WEIR_SENT_OK);
+    rig_free(r);
+}
+
 static void a_missing_topic_is_unknown_until_it_is_made(void **state)
 {
     char topic[80], other[100];
@@ -516,6 +554,7 @@ int main(void)
             a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not),
         cmocka_unit_test(
             a_record_without_key_is_invalid_on_a_compacted_topic_and_others_are_not),
+        cmocka_unit_test(a_dead_letter_is_packed_so_that_it_fits_where_its_event_did),
         cmocka_unit_test(a_missing_topic_is_unknown_until_it_is_made),
         cmocka_unit_test(a_full_queue_takes_less_and_nothing_is_lost),
         cmocka_unit_test(a_fatal_error_answers_everything_and_a_new_producer_goes_on),

@@ -154,6 +154,30 @@ weir_status weir_dest_get(weir_engine *e, const char *address, weir_line *line,
     return st == WEIR_OK ? st : weir_fail(err, st, "%s: too many addresses", address);
 }
 
+bool weir_dest_is_dead(void *arg, const char *name)
+{
+    const weir_engine *e = arg;
+
+    for (size_t i = 0; i < e->setup->n_subs; i++) {
+        const weir_sub *sub = &e->setup->subs[i];
+        const char *own = sub->dead == NULL ? NULL : strchr(sub->dead, ':');
+        char suffix[256];
+
+        if (sub->dead_mode != WEIR_DEAD_ADDRESS) {
+            continue;
+        }
+        if (own != NULL && strcmp(own + 1, name) == 0) {
+            return true;
+        }
+        snprintf(suffix, sizeof(suffix), ".%s.dead", sub->name);
+        if (own == NULL &&
+            weir_slice_ends(weir_slice_of(name), weir_slice_of(suffix))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int weir_dest_resolve(void *arg, const char *address, weir_out *out)
 {
     weir_line *line = arg;

@@ -53,6 +53,7 @@ static weir_status engine_open_sinks(weir_engine *e, weir_err *err)
             .max_record = setup->max_event,
             .done = weir_settle_done,
             .arg = e,
+            .is_dead = weir_dest_is_dead,
         };
 
         if (queue->sink == NULL) {

@@ -191,6 +191,9 @@ void weir_settle_done(void *arg, const weir_sent_result *results, size_t n);
  * which the file names; NULL: a function named it. WEIR_ENOENT: no such queue. */
 weir_status weir_dest_get(weir_engine *e, const char *address, weir_line *line,
                           uint16_t *index, weir_err *err);
+/* weir_sink_setup.is_dead; arg is the engine. A queue is not told from another: a topic of that
+ * name on either is packed as dead letters are. */
+bool weir_dest_is_dead(void *arg, const char *name);
 /* weir_call_env.resolve; arg is the line. */
 int weir_dest_resolve(void *arg, const char *address, weir_out *out);
 /* Where dead letters of a topic of that intake go: the index of the destination. */
