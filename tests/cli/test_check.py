@@ -9,6 +9,7 @@ import random
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import schemakit  # noqa: E402
 from clikit import Kit  # noqa: E402
 
 GOOD = """worker: { name: billing, admin_token: "${file:token}" }
@@ -143,6 +144,13 @@ def schema(kit):
     with open(path, encoding="utf-8") as file:
         kit.equal(out, file.read(), "schemas/weir.config.schema.json is what the tables say")
     kit.equal((code, json.loads(out)["type"]), (0, "object"), "the schema")
+    code, shown, _ = kit.run("check", "-c", "good.yaml", "--print", "-o", "json")
+    settings = json.loads(shown)
+    kit.equal(schemakit.errors(json.loads(out), settings), [], "effective settings in the schema")
+    for change in [{"delivery": "exactly_once"}, {"order": "kee"}, {"timeout": "soon"},
+                   {"concurrency": 0}, {"retry": {"crashes": 1}}]:
+        wrong = dict(settings, subscriptions=[dict(settings["subscriptions"][0], **change)])
+        kit.check(schemakit.errors(json.loads(out), wrong), f"the schema allows {change}")
 
 
 def random_bytes(kit):

@@ -11,6 +11,7 @@ import sys
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import schemakit  # noqa: E402
 from clikit import Kit  # noqa: E402
 
 CONFIG = """worker: { name: demo, log: { format: json } }
@@ -67,6 +68,14 @@ def run(kit, dev):
     dead = kit.wait("dead letters", lambda: tail(kit, "kafka:orders.charge.orders.dead"))
     kit.equal(sorted(h["value"] for e in dead for h in e["headers"] if h["name"] == "weir.reason"),
               ["decode", "rejected"], "the dead letters")
+    with open(os.path.join(kit.source, "schemas", "deadletter.schema.json"),
+              encoding="utf-8") as file:
+        schema = json.load(file)
+    for event in dead:
+        headers = {h["name"]: h["value"] for h in event["headers"]}
+        kit.equal(schemakit.errors(schema, headers), [], f"the schema of {headers}")
+        kit.check(schemakit.errors(schema, dict(headers, **{"weir.reason": "other"})),
+                  "the schema allows any reason")
     code, out, _ = kit.run("tail", "kafka:orders", "-n", "1", "--key", "k1", "--from", "start")
     kit.check(code == 0 and "key=k1  a=b" in out, f"tail as text: {out}")
     admin(kit)
