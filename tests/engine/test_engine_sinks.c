@@ -162,6 +162,18 @@ static weir_verdict reject_fn(void *arg, weir_call *call)
     return WEIR_REJECT;
 }
 
+/* True if the engine says that it waits for that. */
+static bool is_unready_for(rig *r, const char *what)
+{
+    weir_buf why = { 0 };
+    const bool is_ready = weir_engine_is_ready(r->e, &why);
+    char *text = weir_buf_take(&why);
+    const bool says_so = text != NULL && strstr(text, what) != NULL;
+
+    free(text);
+    return !is_ready && says_so;
+}
+
 static void engine_stops_a_partition_whose_dead_letter_fits_nowhere(void **state)
 {
     weir_address at;
@@ -180,6 +192,7 @@ static void engine_stops_a_partition_whose_dead_letter_fits_nowhere(void **state
     weir_rig_put(&r, "in", 1, "k", "flows");
     RIG_WAIT(weir_rig_committed(&r, 1) == 1);
     assert_int_equal(weir_rig_committed(&r, 0), 0);
+    assert_true(is_unready_for(&r, "weir skip mem:in/0@0"));
     assert_int_equal(weir_address_parse("mem:in/0@0", &at, &err), WEIR_OK);
     assert_int_equal(weir_engine_skip(r.e, &at, weir_clock_us() + 5000000, &err),
                      WEIR_OK);
@@ -188,6 +201,7 @@ static void engine_stops_a_partition_whose_dead_letter_fits_nowhere(void **state
     assert_string_equal(weir_rig_text(&r, RIG_DEAD, 1), "");
     weir_rig_put(&r, "in", 0, "k", "goes on");
     RIG_WAIT(weir_rig_committed(&r, 0) == 2);
+    assert_true(weir_engine_is_ready(r.e, NULL));
     weir_rig_close(&r);
 }
 
@@ -207,18 +221,6 @@ static void engine_stop_does_not_wait_for_a_stuck_event(void **state)
     weir_engine_free(r.e);
     r.e = NULL;
     weir_rig_close(&r);
-}
-
-/* True if the engine says that it waits for that. */
-static bool is_unready_for(rig *r, const char *what)
-{
-    weir_buf why = { 0 };
-    const bool is_ready = weir_engine_is_ready(r->e, &why);
-    char *text = weir_buf_take(&why);
-    const bool says_so = text != NULL && strstr(text, what) != NULL;
-
-    free(text);
-    return !is_ready && says_so;
 }
 
 static void engine_reads_nothing_until_the_dead_letter_topic_is_there(void **state)

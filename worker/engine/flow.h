@@ -215,6 +215,10 @@ typedef struct weir_flow_first {
     size_t n_behind;
 } weir_flow_first;
 bool weir_flow_first_get(weir_flow *f, const weir_part *part, weir_flow_first *out);
+/* The position of the first event that stops the part: its dead letter fits nowhere. False:
+ * there is none. */
+bool weir_flow_stuck_get(weir_flow *f, const weir_part *part,
+                         char position[WEIR_POSITION_MAX]);
 
 /* Marks running attempts whose deadline has passed (weir_call_cancelled is true for them by
  * the clock alone). Returns how many newly, and the position of one in `one`. */

@@ -420,3 +420,26 @@ bool weir_flow_first_get(weir_flow *f, const weir_part *part, weir_flow_first *o
     weir_lock_give(&f->lock);
     return is_there;
 }
+
+bool weir_flow_stuck_get(weir_flow *f, const weir_part *part,
+                         char position[WEIR_POSITION_MAX])
+{
+    bool is_found = false;
+
+    if (atomic_load(&part->n_stuck) == 0) {
+        return false;
+    }
+    weir_lock_take(&f->lock);
+    for (weir_list *node = part->jobs.next; node != &part->jobs && !is_found;
+         node = node->next) {
+        weir_job *job = WEIR_CONTAINER_OF(node, weir_job, part_node);
+
+        if (job->is_stuck) {
+            is_found = true;
+            snprintf(position, WEIR_POSITION_MAX, "%s",
+                     weir_ev_position(&job->ev).data);
+        }
+    }
+    weir_lock_give(&f->lock);
+    return is_found;
+}

@@ -52,6 +52,41 @@ static const char *view_trouble_text(int trouble)
     return "unknown trouble";
 }
 
+/* A sentence on the first assigned part that is stopped; false: none is. */
+static bool view_part_stopped(weir_intake *in, char *why, size_t cap)
+{
+    for (uint32_t i = 0;; i++) {
+        weir_line_part *part = NULL;
+        char position[WEIR_POSITION_MAX];
+        const char *trouble;
+        bool is_end;
+
+        weir_lock_take(&in->lock);
+        is_end = i >= in->n_parts;
+        part = is_end ? NULL : in->parts[i];
+        weir_lock_give(&in->lock);
+        if (is_end) {
+            return false;
+        }
+        if (part == NULL || !part->is_assigned) {
+            continue;
+        }
+        trouble = view_trouble_text(atomic_load(&part->trouble));
+        if (trouble != NULL) {
+            snprintf(why, cap, "%s/%d is stopped: %s", part->topic,
+                     (int)part->part.partition, trouble);
+            return true;
+        }
+        if (weir_flow_stuck_get(in->line->flow, &part->part, position)) {
+            snprintf(why, cap,
+                     "%s/%d is stopped: the dead letter of %s cannot be published; "
+                     "weir skip %s passes it",
+                     part->topic, (int)part->part.partition, position, position);
+            return true;
+        }
+    }
+}
+
 /* A sentence on what keeps the line from being ready; false: nothing. */
 static bool view_line_unready(weir_line *line, char *why, size_t cap)
 {
@@ -66,6 +101,9 @@ static bool view_line_unready(weir_line *line, char *why, size_t cap)
         if (trouble != NULL || !atomic_load(&in->is_joined)) {
             snprintf(why, cap, "%s",
                      trouble != NULL ? trouble : "has not joined its group yet");
+            return true;
+        }
+        if (view_part_stopped(&line->intakes[k], why, cap)) {
             return true;
         }
     }
