@@ -85,12 +85,21 @@ static void bucket_sub(weir_bucket *bucket, size_t bytes)
     bucket->n_bytes -= bytes;
 }
 
-uint8_t weir_budget_take(weir_share *share, weir_bucket *part, size_t bytes)
+void weir_budget_enter(weir_budget *b)
+{
+    weir_lock_take(&b->lock);
+}
+
+void weir_budget_leave(weir_budget *b)
+{
+    weir_lock_give(&b->lock);
+}
+
+uint8_t weir_budget_take_locked(weir_share *share, weir_bucket *part, size_t bytes)
 {
     weir_budget *b = share->budget;
     uint8_t got = WEIR_BUCKET_NONE;
 
-    weir_lock_take(&b->lock);
     budget_part_limits_locked(share, part);
     if (bucket_fits(&b->all, bytes)) {
         if (bucket_fits(part, bytes)) {
@@ -111,16 +120,22 @@ uint8_t weir_budget_take(weir_share *share, weir_bucket *part, size_t bytes)
     if (got != WEIR_BUCKET_NONE) {
         bucket_add(&b->all, bytes);
     }
-    weir_lock_give(&b->lock);
     return got;
 }
 
-void weir_budget_give(weir_share *share, weir_bucket *part, uint8_t bucket,
-                      size_t bytes)
+uint8_t weir_budget_take(weir_share *share, weir_bucket *part, size_t bytes)
 {
-    weir_budget *b = share->budget;
+    uint8_t got;
 
-    weir_lock_take(&b->lock);
+    weir_budget_enter(share->budget);
+    got = weir_budget_take_locked(share, part, bytes);
+    weir_budget_leave(share->budget);
+    return got;
+}
+
+void weir_budget_give_locked(weir_share *share, weir_bucket *part, uint8_t bucket,
+                             size_t bytes)
+{
     switch (bucket) {
     case WEIR_BUCKET_PART:
         bucket_sub(part, bytes);
@@ -130,11 +145,18 @@ void weir_budget_give(weir_share *share, weir_bucket *part, uint8_t bucket,
         break;
     default:
         WEIR_ASSERT(bucket == WEIR_BUCKET_COMMON);
-        bucket_sub(&b->common, bytes);
+        bucket_sub(&share->budget->common, bytes);
         break;
     }
-    bucket_sub(&b->all, bytes);
-    weir_lock_give(&b->lock);
+    bucket_sub(&share->budget->all, bytes);
+}
+
+void weir_budget_give(weir_share *share, weir_bucket *part, uint8_t bucket,
+                      size_t bytes)
+{
+    weir_budget_enter(share->budget);
+    weir_budget_give_locked(share, part, bucket, bytes);
+    weir_budget_leave(share->budget);
 }
 
 static size_t bucket_room(const weir_bucket *bucket)
@@ -163,25 +185,18 @@ size_t weir_budget_room(weir_share *share, size_t most)
 
 void weir_budget_out_add(weir_budget *b, size_t bytes)
 {
-    weir_lock_take(&b->lock);
-    b->out_bytes += bytes;
-    weir_lock_give(&b->lock);
+    atomic_fetch_add_explicit(&b->out_bytes, bytes, memory_order_relaxed);
 }
 
 void weir_budget_out_sub(weir_budget *b, size_t bytes)
 {
-    weir_lock_take(&b->lock);
-    WEIR_ASSERT(b->out_bytes >= bytes);
-    b->out_bytes -= bytes;
-    weir_lock_give(&b->lock);
+    const size_t had =
+        atomic_fetch_sub_explicit(&b->out_bytes, bytes, memory_order_relaxed);
+
+    WEIR_ASSERT(had >= bytes);
 }
 
 bool weir_budget_out_has_room(weir_budget *b)
 {
-    bool has_room;
-
-    weir_lock_take(&b->lock);
-    has_room = b->out_bytes < b->max_out_bytes;
-    weir_lock_give(&b->lock);
-    return has_room;
+    return atomic_load_explicit(&b->out_bytes, memory_order_relaxed) < b->max_out_bytes;
 }

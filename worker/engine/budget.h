@@ -61,6 +61,13 @@ uint8_t weir_budget_take(weir_share *share, weir_bucket *part, size_t bytes);
 void weir_budget_give(weir_share *share, weir_bucket *part, uint8_t bucket,
                       size_t bytes);
 
+/* The same for many events: between enter and leave, which take and give the lock once. */
+void weir_budget_enter(weir_budget *b);
+void weir_budget_leave(weir_budget *b);
+uint8_t weir_budget_take_locked(weir_share *share, weir_bucket *part, size_t bytes);
+void weir_budget_give_locked(weir_share *share, weir_bucket *part, uint8_t bucket,
+                             size_t bytes);
+
 /* Events that may be asked for now, at most `most`: what the buckets of this subscription have
  * left. 0: wait. */
 size_t weir_budget_room(weir_share *share, size_t most);

@@ -159,6 +159,7 @@ weir_status weir_engine_new(const weir_engine_setup *setup, weir_engine **out,
         return weir_fail(err, WEIR_ENOMEM, "out of memory");
     }
     e->setup = setup;
+    atomic_init(&e->wall_offset_us, weir_clock_wall_ms() * 1000 - weir_clock_us());
     weir_lock_init(&e->dest_lock, WEIR_RANK_LEAF);
     /* A quarter of the ceiling is for the clients' own queues. */
     weir_budget_init(&e->budget, setup->n_subs, setup->max_events,

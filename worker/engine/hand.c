@@ -110,7 +110,7 @@ static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
         }
     }
     job->n_attempts++;
-    job->last_ms = weir_clock_wall_ms();
+    job->last_ms = weir_line_wall_ms(line->e, now);
     if (job->first_us == 0) {
         job->first_us = now;
         job->first_ms = job->last_ms;
@@ -431,7 +431,7 @@ static bool hand_work_on(weir_hand *hand, weir_line *line)
         return false;
     }
     n = weir_flow_take(line->flow, hand->jobs, hand_claim_size(hand, line), now,
-                       weir_clock_wall_ms(), &n_slots, &news);
+                       weir_line_wall_ms(line->e, now), &n_slots, &news);
     weir_line_carry(line, &news, now, true);
     if (n == 0) {
         return false;

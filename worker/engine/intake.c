@@ -122,15 +122,26 @@ no_memory:
 }
 
 /* Charges the budget; false: it must wait. */
-bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job)
+static bool intake_charge_locked(weir_intake *in, weir_line_part *part, weir_job *job)
 {
     job->charged = job->ev.bytes + sizeof(*job);
-    job->bucket = weir_budget_take(&in->line->share, &part->bucket, job->charged);
+    job->bucket =
+        weir_budget_take_locked(&in->line->share, &part->bucket, job->charged);
     if (job->bucket == WEIR_BUCKET_NONE) {
         return false;
     }
     atomic_fetch_add_explicit(&in->line->n_charged, job->charged, memory_order_relaxed);
     return true;
+}
+
+bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job)
+{
+    bool is_charged;
+
+    weir_budget_enter(&in->line->e->budget);
+    is_charged = intake_charge_locked(in, part, job);
+    weir_budget_leave(&in->line->e->budget);
+    return is_charged;
 }
 
 /* -- the loop -------------------------------------------------------------------------------- */
@@ -197,24 +208,48 @@ static void intake_tend_parts(weir_intake *in)
     }
 }
 
-static void intake_take(weir_intake *in, weir_job *job, weir_buf *scratch,
-                        weir_chain *ready, int64_t now)
+/* Charges what was read; what finds no room is stashed, and its part held. */
+static void intake_take(weir_intake *in, size_t n, weir_chain *ready)
 {
-    weir_line_part *part = weir_intake_part(in, job->ev.receipt.part);
+    weir_budget_enter(&in->line->e->budget);
+    for (size_t i = 0; i < n; i++) {
+        weir_job *job = in->batch[i];
+        weir_line_part *part = weir_line_part_of(job);
 
-    WEIR_ASSERT(part != NULL);
-    job->part = &part->part;
-    job->read_us = now;
-    if (!intake_prepare(in, job, scratch)) {
-        return;
+        if (part->stash.head == NULL && intake_charge_locked(in, part, job)) {
+            weir_chain_add(ready, job);
+        } else {
+            weir_chain_add(&part->stash, job);
+            in->n_stashed++;
+        }
     }
-    if (part->stash.head == NULL && weir_intake_charge(in, part, job)) {
-        weir_chain_add(ready, job);
-        return;
+    weir_budget_leave(&in->line->e->budget);
+    for (size_t i = 0; in->n_stashed > 0 && i < in->n_parts; i++) {
+        if (in->parts[i] != NULL && in->parts[i]->stash.head != NULL) {
+            intake_hold(in, in->parts[i], true);
+        }
     }
-    weir_chain_add(&part->stash, job);
-    in->n_stashed++;
-    intake_hold(in, part, true);
+}
+
+/* Readies what was read; returns how many are left, at the front of the batch. */
+static size_t intake_prepare_all(weir_intake *in, size_t n, weir_buf *scratch,
+                                 int64_t now)
+{
+    size_t n_kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        weir_job *job = in->batch[i];
+        /* Only this thread writes the array, so it may read it without the lock. */
+        weir_line_part *part = in->parts[job->ev.receipt.part];
+
+        WEIR_ASSERT(part != NULL);
+        job->part = &part->part;
+        job->read_us = now;
+        if (intake_prepare(in, job, scratch)) {
+            in->batch[n_kept++] = job;
+        }
+    }
+    return n_kept;
 }
 
 /* How many events may be read now. */
@@ -234,15 +269,13 @@ static size_t intake_room(weir_intake *in)
 /* Makes sure that there are empty events for a read; returns for how many. */
 static size_t intake_prepare_batch(weir_intake *in, size_t n)
 {
-    while (in->n_batch < n) {
-        weir_job *job = weir_line_job_new(in);
+    const size_t had = in->n_batch;
 
-        if (job == NULL) {
-            break;
-        }
-        in->batch[in->n_batch] = job;
-        in->batch_evs[in->n_batch] = &job->ev;
-        in->n_batch++;
+    if (had < n) {
+        in->n_batch += weir_line_jobs_new(in, in->batch + had, n - had);
+    }
+    for (size_t i = had; i < in->n_batch; i++) {
+        in->batch_evs[i] = &in->batch[i]->ev;
     }
     return in->n_batch < n ? in->n_batch : n;
 }
@@ -265,9 +298,7 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     now = weir_clock_us();
     atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
     intake_unstash(in, &ready);
-    for (size_t i = 0; i < n; i++) {
-        intake_take(in, in->batch[i], scratch, &ready, now);
-    }
+    intake_take(in, intake_prepare_all(in, n, scratch, now), &ready);
     in->n_batch -= n;
     memmove(in->batch, in->batch + n, in->n_batch * sizeof(*in->batch));
     memmove(in->batch_evs, in->batch_evs + n, in->n_batch * sizeof(*in->batch_evs));

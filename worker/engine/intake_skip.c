@@ -9,11 +9,11 @@
 /* An event that stands for what the client cannot read: no payload, only its place. */
 static weir_job *skip_omitted(weir_intake *in, weir_line_part *part)
 {
-    weir_job *job = weir_line_job_new(in);
+    weir_job *job = NULL;
     const char *queue = in->source->setup.queue_name;
     char *where;
 
-    if (job == NULL) {
+    if (weir_line_jobs_new(in, &job, 1) == 0) {
         return NULL;
     }
     where = part->part.partition < 0

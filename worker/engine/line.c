@@ -90,35 +90,45 @@ void weir_line_fini(weir_line *line)
     weir_lock_fini(&line->inbox_lock);
 }
 
-weir_job *weir_line_job_new(weir_intake *in)
+/* A job that has never been used; NULL: out of memory. */
+static weir_job *line_job_make(void)
 {
-    weir_job *job;
+    weir_job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL) {
+        return NULL;
+    }
+    weir_arena_init(&job->arena, 1024);
+    weir_arena_init(&job->out_arena, 1024);
+    weir_list_init(&job->ready_node);
+    weir_list_init(&job->lane_node);
+    weir_list_init(&job->part_node);
+    job->spare = weir_lane_new();
+    if (job->spare == NULL) {
+        free(job);
+        return NULL;
+    }
+    return job;
+}
+
+size_t weir_line_jobs_new(weir_intake *in, weir_job **out, size_t n)
+{
+    size_t n_got = 0;
 
     weir_lock_take(&in->lock);
-    job = in->free_jobs;
-    if (job != NULL) {
-        in->free_jobs = job->next;
-        in->n_free--;
+    while (n_got < n && in->free_jobs != NULL) {
+        out[n_got++] = in->free_jobs;
+        in->free_jobs = in->free_jobs->next;
     }
+    in->n_free -= n_got;
     weir_lock_give(&in->lock);
-    if (job == NULL) {
-        job = calloc(1, sizeof(*job));
-        if (job == NULL) {
-            return NULL;
-        }
-        weir_arena_init(&job->arena, 1024);
-        weir_arena_init(&job->out_arena, 1024);
-        weir_list_init(&job->ready_node);
-        weir_list_init(&job->lane_node);
-        weir_list_init(&job->part_node);
-        job->spare = weir_lane_new();
-        if (job->spare == NULL) {
-            free(job);
-            return NULL;
-        }
+    while (n_got < n && (out[n_got] = line_job_make()) != NULL) {
+        n_got++;
     }
-    weir_ev_begin(&job->ev, &job->arena);
-    return job;
+    for (size_t i = 0; i < n_got; i++) {
+        weir_ev_begin(&out[i]->ev, &out[i]->arena);
+    }
+    return n_got;
 }
 
 /* Back to how calloc left it, but for what is kept. */
@@ -152,14 +162,27 @@ static void line_job_clear(weir_job *job)
     }
 }
 
+/* Puts a chain of cleared jobs back. */
+static void line_jobs_keep(weir_intake *in, weir_chain *jobs)
+{
+    if (jobs->head == NULL) {
+        return;
+    }
+    weir_lock_take(&in->lock);
+    jobs->last->next = in->free_jobs;
+    in->free_jobs = jobs->head;
+    in->n_free += jobs->n;
+    weir_lock_give(&in->lock);
+    *jobs = (weir_chain){ 0 };
+}
+
 void weir_line_job_free(weir_intake *in, weir_job *job)
 {
+    weir_chain one = { 0 };
+
     line_job_clear(job);
-    weir_lock_take(&in->lock);
-    job->next = in->free_jobs;
-    in->free_jobs = job;
-    in->n_free++;
-    weir_lock_give(&in->lock);
+    weir_chain_add(&one, job);
+    line_jobs_keep(in, &one);
 }
 
 void weir_line_wake_intakes(weir_engine *e)
@@ -216,20 +239,26 @@ static void line_count_end(weir_line *line, weir_job *job, int64_t now)
     line->e->setup->fate(line->e->setup->arg, &fate);
 }
 
-/* The job's credits go back; its memory too. */
-static void line_release(weir_line *line, weir_job *job)
+/* The credits of all of them go back. */
+static void line_uncharge(weir_line *line, const weir_chain *chain)
 {
-    weir_line_part *part = weir_line_part_of(job);
+    weir_budget *budget = &line->e->budget;
+    size_t n_charged = 0;
+    size_t n_out = 0;
 
-    if (job->out_charged > 0) {
-        weir_budget_out_sub(&line->e->budget, job->out_charged);
+    weir_budget_enter(budget);
+    for (weir_job *job = chain->head; job != NULL; job = job->next) {
+        n_out += job->out_charged;
         job->out_charged = 0;
+        if (job->bucket != WEIR_BUCKET_NONE) {
+            weir_budget_give_locked(&line->share, &weir_line_part_of(job)->bucket,
+                                    job->bucket, job->charged);
+            n_charged += job->charged;
+        }
     }
-    if (job->bucket != WEIR_BUCKET_NONE) {
-        weir_budget_give(&line->share, &part->bucket, job->bucket, job->charged);
-        atomic_fetch_sub_explicit(&line->n_charged, job->charged, memory_order_relaxed);
-    }
-    weir_line_job_free(part->intake, job);
+    weir_budget_leave(budget);
+    weir_budget_out_sub(budget, n_out);
+    atomic_fetch_sub_explicit(&line->n_charged, n_charged, memory_order_relaxed);
 }
 
 /* Receipts of one intake, acknowledged in batches. */
@@ -284,7 +313,12 @@ static void line_ended(weir_line *line, const weir_job *job)
 static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64_t now)
 {
     line_acks acks = { .is_giveback = is_giveback };
+    weir_chain kept = { 0 };
+    weir_intake *kept_in = NULL;
 
+    if (chain->head == NULL) {
+        return;
+    }
     for (weir_job *job = chain->head; job != NULL; job = job->next) {
         if (!job->is_twin) { /* the event of a twin is still being handled */
             line_acks_add(&acks, job);
@@ -294,12 +328,21 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
         }
     }
     line_acks_flush(&acks);
+    line_uncharge(line, chain);
     for (weir_job *job; (job = weir_chain_pop(chain)) != NULL;) {
+        weir_intake *in = weir_line_part_of(job)->intake;
+
         if (!is_giveback) {
             line_ended(line, job);
         }
-        line_release(line, job);
+        if (in != kept_in) {
+            line_jobs_keep(kept_in, &kept);
+            kept_in = in;
+        }
+        line_job_clear(job);
+        weir_chain_add(&kept, job);
     }
+    line_jobs_keep(kept_in, &kept);
 }
 
 void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now, bool is_worker)

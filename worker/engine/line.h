@@ -145,6 +145,9 @@ struct weir_engine {
     atomic_bool is_stopping; /* no new attempts; intake gives nothing */
     atomic_bool is_closing;  /* intakes leave their groups */
     atomic_llong close_until_us;
+    /* Wall clock minus monotonic clock, brought up to date by the timer, so that an event does
+     * not cost a look at each. */
+    atomic_llong wall_offset_us;
     bool is_started;
     atomic_bool has_failed; /* fatal() has been called */
 
@@ -163,10 +166,17 @@ void weir_line_fini(weir_line *line);
 void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now,
                      bool is_worker);
 
-/* An empty job of that intake; NULL: out of memory. */
-weir_job *weir_line_job_new(weir_intake *in);
+/* Up to n empty jobs of that intake into out; returns how many: fewer when out of memory. */
+size_t weir_line_jobs_new(weir_intake *in, weir_job **out, size_t n);
 /* Frees what the job holds and keeps its memory for the next. */
 void weir_line_job_free(weir_intake *in, weir_job *job);
+
+/* The wall time of a monotonic one, in milliseconds since 1970. */
+static inline int64_t weir_line_wall_ms(const weir_engine *e, int64_t now)
+{
+    return (now + atomic_load_explicit(&e->wall_offset_us, memory_order_relaxed)) /
+           1000;
+}
 
 static inline weir_line_part *weir_line_part_of(const weir_job *job)
 {

@@ -107,6 +107,7 @@ static void *watch_timer_main(void *arg)
         int64_t due = watch_next_due(w, now);
 
         atomic_store(&w->beat_us, now);
+        atomic_store(&w->e->wall_offset_us, weir_clock_wall_ms() * 1000 - now);
         if (due <= now) {
             weir_pool_kick(w->e->pool);
             due = now + WATCH_TICK_US;
