@@ -94,6 +94,12 @@ def table(kit):
     code, _, err = kit.run("check", "-c", "two.yaml")
     kit.check(code == 78 and "reads one address in two subscriptions" in err,
               f"two subscriptions of one group on one address: {code} {err}")
+    kit.write("pattern.yaml", GOOD + GOOD[GOOD.index("  - function"):].replace(
+        "from: ", "name: other\n    group: billing.charge.orders\n    from: ").replace(
+        "kafka:orders\n", "kafka:^ord.*\n", 1))
+    code, _, err = kit.run("check", "-c", "pattern.yaml")
+    kit.check(code == 78 and "reads one address in two subscriptions" in err,
+              f"a pattern that takes the address of another subscription's group: {code} {err}")
 
 
 def golden(kit):

@@ -8,6 +8,7 @@
 #include "worker/base/clock.h"
 
 #include <ctype.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -409,12 +410,53 @@ void weir_config_subs(weir_config *cfg, const weir_yaml *list)
     }
 }
 
-static bool subs_share(const weir_config_sub *a, const weir_config_sub *b)
+/* True if that topic is a `to` or `dead` of the file, which no pattern matches. */
+static bool subs_is_target(const weir_config *cfg, const weir_config_from *from)
+{
+    const char *queue = cfg->queues[from->queue].name;
+    const size_t len = strlen(queue);
+
+    for (size_t i = 0; i < cfg->n_subs; i++) {
+        const char *const targets[] = { cfg->subs[i].opts.to, cfg->subs[i].dead };
+
+        for (size_t k = 0; k < 2; k++) {
+            if (targets[k] != NULL && strncmp(targets[k], queue, len) == 0 &&
+                targets[k][len] == ':' &&
+                strcmp(targets[k] + len + 1, from->topic) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* True if the pattern (a POSIX extended expression to the client as well) takes that topic. */
+static bool subs_takes(const weir_config *cfg, const weir_config_from *pattern,
+                       const weir_config_from *from)
+{
+    regex_t regex;
+    bool is_match;
+
+    if (!pattern->is_pattern || from->is_pattern || subs_is_target(cfg, from) ||
+        regcomp(&regex, pattern->topic, REG_EXTENDED | REG_NOSUB) != 0) {
+        return false;
+    }
+    is_match = regexec(&regex, from->topic, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return is_match;
+}
+
+static bool subs_share(const weir_config *cfg, const weir_config_sub *a,
+                       const weir_config_sub *b)
 {
     for (size_t i = 0; i < a->n_from; i++) {
         for (size_t k = 0; k < b->n_from; k++) {
-            if (a->from[i].queue == b->from[k].queue &&
-                strcmp(a->from[i].topic, b->from[k].topic) == 0) {
+            const weir_config_from *x = &a->from[i];
+            const weir_config_from *y = &b->from[k];
+
+            if (x->queue == y->queue &&
+                (strcmp(x->topic, y->topic) == 0 || subs_takes(cfg, x, y) ||
+                 subs_takes(cfg, y, x))) {
                 return true;
             }
         }
@@ -459,7 +501,7 @@ void weir_config_rules(weir_config *cfg)
                 continue;
             }
             const weir_yaml *at = subs_at(b, "group");
-            if (subs_share(a, b)) {
+            if (subs_share(cfg, a, b)) {
                 weir_diag_error(
                     &cfg->diags, at->line, at->column,
                     "group `%s` reads one address in two subscriptions; each would "
