@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_redis_source - what happens to entries when replicas, servers and streams go away. */
-#include "tests/support/redis_rig.h"
+#include "tests/support/redis_world.h"
 #include "triggers/redis_source.h"
 #include "worker/base/clock.h"
 
@@ -16,140 +16,6 @@
 #include <cmocka.h>
 
 #define SHORT_CLAIM_US 600000
-
-typedef struct world {
-    weir_broker *broker;
-    weir_redis_queue queue;
-    weir_redis_conn *conn;
-    char stream[80], group[80];
-} world;
-
-static int world_begin_as(void **state, bool is_durable)
-{
-    world *w = calloc(1, sizeof(*w));
-    weir_err err = { 0 };
-
-    assert_non_null(w);
-    if (weir_broker_start_redis(is_durable, NULL, &w->broker, &err) != WEIR_OK) {
-        fail_msg("%s", err.text);
-    }
-    rig_queue_init(&w->queue, w->broker);
-    w->conn = rig_conn(&w->queue);
-    weir_broker_name("orders", w->stream, sizeof(w->stream));
-    weir_broker_name("group", w->group, sizeof(w->group));
-    *state = w;
-    return 0;
-}
-
-static int world_begin(void **state)
-{
-    return world_begin_as(state, false);
-}
-
-static int world_begin_durable(void **state)
-{
-    return world_begin_as(state, true);
-}
-
-static int world_end(void **state)
-{
-    world *w = *state;
-
-    weir_redis_conn_free(w->conn);
-    weir_opt_fini(weir_redis_opts, &w->queue);
-    weir_broker_free(w->broker);
-    free(w);
-    return 0;
-}
-
-static void world_put(world *w, int from, int n)
-{
-    for (int i = from; i < from + n; i++) {
-        rig_do(w->conn, "XADD %s * key k%d data %d", w->stream, i % 7, i);
-    }
-}
-
-/* Entries pending in the group. */
-static int64_t world_pending(world *w)
-{
-    char words[256];
-    int64_t n = -1;
-
-    (void)snprintf(words, sizeof(words), "XPENDING %s %s", w->stream, w->group);
-    weir_redis_reply *reply = rig_ask(w->conn, words);
-    assert_true(weir_redis_int(weir_redis_at(reply->root, 0), &n));
-    weir_redis_reply_give(reply);
-    return n;
-}
-
-/* The names of the group's consumers, each followed by a space. */
-static void world_consumers(world *w, char *out, size_t len)
-{
-    char words[256];
-
-    out[0] = '\0';
-    (void)snprintf(words, sizeof(words), "XINFO CONSUMERS %s %s", w->stream, w->group);
-    weir_redis_reply *reply = rig_ask(w->conn, words);
-    for (size_t i = 0; i < reply->root->n; i++) {
-        const weir_redis_val *row = reply->root->items[i];
-        size_t at = strlen(out);
-
-        (void)snprintf(out + at, len - at, "%s ",
-                       weir_redis_text(weir_redis_member(row, "name")).data);
-    }
-    weir_redis_reply_give(reply);
-}
-
-static void each_once(const rig *r, int from, int n)
-{
-    for (int i = from; i < from + n; i++) {
-        char data[16];
-
-        (void)snprintf(data, sizeof(data), "%d", i);
-        assert_int_equal(rig_count(r, data), 1);
-    }
-}
-
-/* A replica in a process of its own that reads n entries, acks none, and waits to be killed. */
-static pid_t replica_start(world *w, const rig *like, size_t n)
-{
-    int fds[2];
-    char byte;
-
-    assert_int_equal(pipe(fds), 0);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        rig r;
-
-        rig_init(&r, &w->queue, w->stream, w->group);
-        r.setup = like->setup;
-        r.setup.host = &r.host;
-        r.setup.topics = r.topics;
-        rig_open(&r);
-        while (r.n_seen < n) {
-            (void)rig_read(&r, n - r.n_seen, 20000);
-        }
-        if (write(fds[1], "x", 1) != 1) {
-            _exit(1);
-        }
-        for (;;) {
-            (void)rig_read(&r, 0, 100000);
-        }
-    }
-    close(fds[1]);
-    assert_int_equal(read(fds[0], &byte, 1), 1);
-    close(fds[0]);
-    return pid;
-}
-
-static void replica_kill(pid_t pid)
-{
-    int status;
-
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-}
 
 /* -- tests -------------------------------------------------------------------------------- */
 
@@ -167,7 +33,7 @@ static void entries_of_a_killed_replica_are_taken_over_and_none_is_lost(void **s
     r.setup.instance = "alive";
     rig_open(&r);
     rig_until(&r, 40);
-    each_once(&r, 0, 40);
+    rig_each_once(&r, 0, 40);
     for (size_t i = 0; i < r.n_seen; i++) {
         assert_true(r.seen[i].n_delivered >= 1 && r.seen[i].n_delivered <= 2);
         rig_ack(&r, i);
@@ -189,7 +55,7 @@ static void entries_of_a_crash_are_back_at_once_under_the_same_instance(void **s
     rig_open(&r);
     rig_until(&r, 30);
     assert_true(weir_clock_us() - before_us < r.setup.claim_after_us);
-    each_once(&r, 0, 30);
+    rig_each_once(&r, 0, 30);
     for (size_t i = 0; i < 30; i++) {
         assert_int_equal(r.seen[i].n_delivered, 2);
     }
@@ -340,7 +206,7 @@ static void what_a_stopping_replica_gives_back_is_taken_at_once(void **state)
         (void)rig_read(&a, 0, 1000);
         (void)rig_read(&b, RIG_CAP, 10000);
     }
-    each_once(&b, 0, 20);
+    rig_each_once(&b, 0, 20);
     rig_close(&a);
     rig_close(&b);
 }
@@ -385,7 +251,7 @@ static void a_flushed_server_is_read_on_from_its_new_start(void **state)
     rig_do(w->conn, "FLUSHALL");
     world_put(w, 100, 10);
     rig_until(&r, 20);
-    each_once(&r, 100, 10);
+    rig_each_once(&r, 100, 10);
     assert_true(r.n_troubles <= 3); /* an alarm, no storm */
     rig_close(&r);
 }
@@ -412,7 +278,7 @@ static void a_stream_that_is_deleted_or_no_stream_holds_no_other(void **state)
         world_put(w, i, 1);
         rig_until(&r, (size_t)i + 1);
     }
-    each_once(&r, 0, 50);
+    rig_each_once(&r, 0, 50);
     rig_do(w->conn, "XADD %s * data back", other);
     rig_until(&r, 51);
     assert_int_equal(rig_count(&r, "back"), 1);
@@ -479,7 +345,7 @@ static void trimmed_entries_are_acknowledged_and_counted(void **state)
     rig_do(w->conn, "XTRIM %s MAXLEN 12", w->stream);
     rig_open(&r);
     rig_until(&r, 12);
-    each_once(&r, 18, 12);
+    rig_each_once(&r, 18, 12);
     until_trimmed(&r, &stat, 18);
     for (size_t i = 0; i < 12; i++) {
         rig_ack(&r, i);
@@ -505,64 +371,7 @@ static void trimmed_entries_of_another_replica_are_counted_too(void **state)
     rig_open(&r);
     rig_until(&r, 12);
     until_trimmed(&r, &stat, 18);
-    each_once(&r, 18, 12);
-    rig_close(&r);
-}
-
-static void
-a_standby_takes_the_lease_of_a_killed_replica_and_its_entries_in_order(void **state)
-{
-    world *w = *state;
-    weir_source_stat stat = { .is_standby = false };
-    rig r;
-
-    world_put(w, 0, 20);
-    rig_init(&r, &w->queue, w->stream, w->group);
-    r.setup.is_single = true;
-    r.setup.claim_after_us = 2000000;
-    r.setup.instance = "first";
-    pid_t pid = replica_start(w, &r, 8);
-    r.setup.instance = "second";
-    rig_open(&r);
-    int64_t until_us = weir_clock_us() + RIG_HANG_US;
-    while ((!stat.is_standby || !stat.is_joined) && weir_clock_us() < until_us) {
-        (void)rig_read(&r, RIG_CAP, 10000);
-        weir_redis_source.stat(r.self, &stat, NULL, 0);
-    }
-    assert_true(stat.is_standby && stat.is_joined);
-    assert_int_equal(r.n_assigned, 0);
-    assert_int_equal(r.n_seen, 0);
-    replica_kill(pid);
-    rig_until(&r, 20);
-    for (size_t i = 0; i < 20; i++) {
-        assert_int_equal(atoi(r.seen[i].data), (int)i);
-    }
-    rig_close(&r);
-}
-
-static void a_replica_whose_lease_is_taken_loses_its_parts(void **state)
-{
-    world *w = *state;
-    rig r;
-
-    world_put(w, 0, 5);
-    rig_init(&r, &w->queue, w->stream, w->group);
-    r.setup.is_single = true;
-    r.setup.claim_after_us = 2000000;
-    rig_open(&r);
-    rig_until(&r, 5);
-    rig_do(w->conn, "SET weir:%s:%s:single somebody PX 1500", w->group, w->stream);
-    int64_t until_us = weir_clock_us() + RIG_HANG_US;
-    while (r.n_lost == 0 && weir_clock_us() < until_us) {
-        (void)rig_read(&r, RIG_CAP, 10000);
-    }
-    assert_int_equal(r.n_lost, 1);
-    for (size_t i = 0; i < 5; i++) {
-        rig_ack(&r, i); /* of an epoch that is over */
-    }
-    rig_until(&r, 10); /* the lease of nobody ends, and they come again */
-    assert_int_equal(r.n_assigned, 2);
-    assert_int_equal(world_pending(w), 5);
+    rig_each_once(&r, 18, 12);
     rig_close(&r);
 }
 
@@ -588,97 +397,12 @@ static void a_restart_of_the_server_loses_nothing(void **state)
     w->conn = rig_conn(&w->queue);
     world_put(w, 20, 20);
     rig_until(&r, 40);
-    each_once(&r, 0, 40);
+    rig_each_once(&r, 0, 40);
     rig_flush(&r);
     assert_int_equal(world_pending(w), 30);
     assert_int_equal(r.trouble, WEIR_TROUBLE_NONE);
     rig_close(&r);
 }
-
-static void silent_consumers_go_and_those_with_pending_entries_stay(void **state)
-{
-    world *w = *state;
-    rig r;
-    char names[256];
-
-    world_put(w, 0, 2);
-    rig_do(w->conn, "XGROUP CREATE %s %s 0", w->stream, w->group);
-    rig_do(w->conn, "XGROUP CREATECONSUMER %s %s empty", w->stream, w->group);
-    rig_do(w->conn, "XREADGROUP GROUP %s full COUNT 1 STREAMS %s >", w->group,
-           w->stream);
-    rig_init(&r, &w->queue, w->stream, w->group);
-    r.setup.claim_after_us = SHORT_CLAIM_US;
-    rig_open(&r);
-    rig_until(&r, 1);
-    world_consumers(w, names, sizeof(names));
-    assert_non_null(strstr(names, "full "));
-    int64_t until_us = weir_clock_us() + RIG_HANG_US;
-    while (strstr(names, "empty ") != NULL && weir_clock_us() < until_us) {
-        (void)rig_read(&r, 0, 10000); /* without room nothing is claimed */
-        world_consumers(w, names, sizeof(names));
-    }
-    assert_null(strstr(names, "empty "));
-    rig_until(&r,
-              2); /* what was pending for the silent one came here, not to nothing */
-    each_once(&r, 0, 2);
-    rig_close(&r);
-}
-
-static void a_new_group_starts_where_it_is_told(void **state)
-{
-    world *w = *state;
-    static const struct {
-        weir_start start;
-        size_t n;
-    } cases[] = { { WEIR_START_EARLIEST, 3 },
-                  { WEIR_START_TIME, 2 },
-                  { WEIR_START_LATEST, 1 } };
-
-    rig_do(w->conn, "XADD %s 1000-0 data 0", w->stream);
-    rig_do(w->conn, "XADD %s 2000-0 data 1", w->stream);
-    for (size_t i = 0; i < 3; i++) {
-        rig r;
-
-        weir_broker_name("group", w->group, sizeof(w->group));
-        rig_init(&r, &w->queue, w->stream, w->group);
-        r.setup.start = cases[i].start;
-        r.setup.start_ms = 2000;
-        rig_open(&r);
-        while (r.n_assigned == 0) {
-            (void)rig_read(&r, 0, 10000);
-        }
-        rig_do(w->conn, "XADD %s 3000-%zu data 2", w->stream, i + 1);
-        rig_until(&r, cases[i].n + (i == 0 ? 0 : 0));
-        assert_string_equal(r.seen[r.n_seen - 1].data, "2");
-        assert_int_equal(rig_count(&r, "0"), cases[i].start == WEIR_START_EARLIEST);
-        assert_int_equal(rig_count(&r, "1"), cases[i].start != WEIR_START_LATEST);
-        rig_close(&r);
-        rig_do(w->conn, "XTRIM %s MAXLEN 2", w->stream);
-        rig_do(w->conn, "DEL %s", w->stream);
-        rig_do(w->conn, "XADD %s 1000-0 data 0", w->stream);
-        rig_do(w->conn, "XADD %s 2000-0 data 1", w->stream);
-    }
-}
-
-static void a_start_at_committed_without_a_group_is_told(void **state)
-{
-    world *w = *state;
-    rig r;
-
-    world_put(w, 0, 1);
-    rig_init(&r, &w->queue, w->stream, w->group);
-    r.setup.start = WEIR_START_COMMITTED;
-    rig_open(&r);
-    int64_t until_us = weir_clock_us() + RIG_HANG_US;
-    while (r.trouble != WEIR_TROUBLE_NO_POSITION && weir_clock_us() < until_us) {
-        (void)rig_read(&r, RIG_CAP, 10000);
-    }
-    assert_int_equal(r.trouble, WEIR_TROUBLE_NO_POSITION);
-    assert_int_equal(r.n_seen, 0);
-    rig_close(&r);
-}
-
-#define WORLD(name) cmocka_unit_test_setup_teardown(name, world_begin, world_end)
 
 int main(void)
 {
@@ -696,13 +420,8 @@ int main(void)
         WORLD(streams_that_are_stuck_leave_room_for_the_last),
         WORLD(trimmed_entries_are_acknowledged_and_counted),
         WORLD(trimmed_entries_of_another_replica_are_counted_too),
-        WORLD(a_standby_takes_the_lease_of_a_killed_replica_and_its_entries_in_order),
-        WORLD(a_replica_whose_lease_is_taken_loses_its_parts),
         cmocka_unit_test_setup_teardown(a_restart_of_the_server_loses_nothing,
                                         world_begin_durable, world_end),
-        WORLD(silent_consumers_go_and_those_with_pending_entries_stay),
-        WORLD(a_new_group_starts_where_it_is_told),
-        WORLD(a_start_at_committed_without_a_group_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
