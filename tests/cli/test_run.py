@@ -65,12 +65,13 @@ def life(kit):
     kit.check(not os.path.exists(os.path.join(kit.dir, "admin.sock")), "the socket is gone")
 
 
-def curl(kit, path, method="GET", token=None):
+def curl(kit, path, method="GET", token=None, origin=None):
     """Asks over the UNIX socket."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(30)
         sock.connect(os.path.join(kit.dir, "admin.sock"))
         auth = f"Authorization: Bearer {token}\r\n" if token else ""
+        auth += f"Origin: {origin}\r\n" if origin else ""
         sock.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{auth}"
                      "Connection: close\r\n\r\n".encode())
         data = b""
@@ -89,6 +90,7 @@ def token(kit):
     kit.equal(curl(kit, path, "POST")[0], 401, "skip without a token")
     kit.equal(curl(kit, path, "POST", "sesam")[0], 401, "skip with a wrong one")
     kit.equal(curl(kit, path, "POST", "sesame")[0], 404, "skip with the token")
+    kit.equal(curl(kit, path, "POST", "sesame", "http://x")[0], 403, "skip from a web page")
     kit.equal(curl(kit, "/livez")[0], 200, "/livez without a token")
     code, _, err = kit.run("skip", "kafka:orders/0@1")
     kit.check(code == 66, f"weir skip finds the worker and its token: {code} {err}")

@@ -57,6 +57,8 @@ def codes(kit):
     kit.check(code == 69, f"skip without a worker and a broker: {code} {err}")
     code, _, err = kit.run("check", "--connect", "-t", "500ms")
     kit.check(code == 69, f"check --connect without a broker: {code} {err}")
+    code, _, err = kit.run("dev", "--live", "nope")
+    kit.check(code == 66 and "--live nope" in err, f"dev --live of no queue: {code} {err}")
     code, _, err = kit.run("run", "-c", "none.yaml")
     kit.check(code == 78, f"run without a file: {code} {err}")
     code, _, err = kit.run("invoke", "charge", "-e", "none.json")

@@ -167,6 +167,11 @@ static bool admin_route(weir_admin *admin, struct MHD_Connection *conn, bool is_
     } else if (strcmp(method, "POST") != 0) {
         page->status = MHD_HTTP_METHOD_NOT_ALLOWED;
         weir_buf_str(&page->body, "POST only\n");
+    } else if (MHD_lookup_connection_value(conn, MHD_HEADER_KIND,
+                                           MHD_HTTP_HEADER_ORIGIN) != NULL) {
+        /* A browser on this host sends it for any page that it shows. */
+        page->status = MHD_HTTP_FORBIDDEN;
+        weir_buf_str(&page->body, "not from a web page\n");
     } else if (!admin_is_allowed(admin, conn)) {
         page->status = MHD_HTTP_UNAUTHORIZED;
         weir_buf_str(&page->body, "a token is needed\n");

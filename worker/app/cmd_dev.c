@@ -132,7 +132,7 @@ static weir_status dev_prepare(dev *d, weir_err *err)
     for (size_t i = 0; weir_cli_nth(d->cli, "live", i) != NULL; i++) {
         const char *name = weir_cli_nth(d->cli, "live", i);
         if (weir_config_queue_find(cfg, name) == NULL) {
-            st = weir_fail(err, WEIR_EINVAL, "--live %s: there is no such queue", name);
+            st = weir_fail(err, WEIR_ENOENT, "--live %s: there is no such queue", name);
             goto out;
         }
     }
