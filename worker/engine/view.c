@@ -133,7 +133,7 @@ bool weir_engine_is_ready(weir_engine *e, weir_buf *why)
 
     for (size_t i = 0; i < e->n_lines; i++) {
         weir_line *line = &e->lines[i];
-        char text[800] = "ready";
+        char text[2 * WEIR_POSITION_MAX + 512] = "ready";
 
         is_ready = !view_line_unready(line, text, sizeof(text)) && is_ready;
         if (why != NULL) {
