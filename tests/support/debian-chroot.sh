@@ -8,6 +8,7 @@
 # tree into it, and runs COMMAND there in the tree's folder; default: ./dev test --quick.
 # Needs root, debootstrap, a network and about 2 GB under TMPDIR. Ends with the status of
 # COMMAND; the system is removed again, unless KEEP=1 is set: then its folder is printed.
+# Jars of Kafka that lie in WEIR_CACHE_DIR (default: .cache in the tree) are copied along.
 
 set -eu
 
@@ -26,6 +27,8 @@ command -v debootstrap >/dev/null || {
 }
 
 root=$(mktemp -d)
+# A TMPDIR of this machine is no folder in there.
+unset TMPDIR
 
 finish() {
     for mount in dev/shm dev proc; do
@@ -58,6 +61,11 @@ mount -t tmpfs tmpfs "$root/dev/shm"
 mkdir "$root/weir"
 tar -C "$source" --exclude=./.git --exclude=./.cache --exclude=./build --exclude='./build-*' -c . |
     tar -C "$root/weir" -x
+jars=${WEIR_CACHE_DIR:-$source/.cache}/kafka
+if [ -d "$jars" ]; then
+    mkdir "$root/weir/.cache"
+    cp -r "$jars" "$root/weir/.cache/"
+fi
 echo "==> $command"
 chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
     TERM="${TERM:-dumb}" LANG=C.UTF-8 sh -c "cd /weir && $command"
