@@ -28,6 +28,13 @@ if(WEIR_SANITIZE)
     add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
 
+if(WEIR_SANITIZE MATCHES "thread")
+    # Every program takes these definitions before those of the C library; see the file.
+    add_library(weir_tsan_threads STATIC "${PROJECT_SOURCE_DIR}/tests/support/tsan/threads.c")
+    target_link_libraries(weir_flags INTERFACE weir_tsan_threads)
+    target_link_options(weir_flags INTERFACE "LINKER:-u,thrd_create,-u,thrd_join,-u,thrd_detach")
+endif()
+
 # Adds a compiler flag to everything if the compiler accepts it.
 function(weir_probe_compile flag)
     string(MAKE_C_IDENTIFIER "WEIR_HAS${flag}" var)

@@ -33,7 +33,7 @@ typedef struct weir_budget {
         /* what is in the worker; its limits are never exceeded but by a giant */
         all;
     weir_bucket common;
-    size_t out_bytes; /* of outputs */
+    atomic_size_t out_bytes; /* of outputs */
     size_t max_out_bytes;
 } weir_budget;
 

@@ -333,6 +333,7 @@ void weir_engine_stop(weir_engine *e, int64_t until_us, weir_engine_report *repo
         engine_drain(e, until_us, report);
     }
     report->is_hung = !engine_close_intakes(e, until_us);
+    weir_watch_stop_prober(e->watch);
     engine_count_open(e, &after);
     report->n_open = after.n_open;
     if (report->n_open == 0) {

@@ -253,6 +253,10 @@ void weir_intake_fini(weir_intake *in);
 /* -- watch.c -- */
 weir_status weir_watch_new(weir_engine *e, weir_watch **out);
 weir_status weir_watch_start(weir_watch *w, weir_err *err);
+/* Ends the prober: from here on nothing but functions and the settler uses a sink. Blocks as
+ * long as a probe may take. */
+void weir_watch_stop_prober(weir_watch *w);
+/* Ends both threads. */
 void weir_watch_stop(weir_watch *w);
 void weir_watch_free(weir_watch *w);
 /* Something may be due earlier than the timer thinks. */

@@ -18,7 +18,7 @@
 #define WATCH_TICK_US 1000 /* while the pool wants to be tended */
 #define WATCH_IDLE_US 250000
 #define WATCH_EXPIRE_US 250000 /* how often overruns are looked for */
-#define PROBE_TIMEOUT_US 5000000
+#define PROBE_TIMEOUT_US 3000000
 #define PROBE_AGAIN_US 2000000  /* after a failure */
 #define PROBE_EXTRA (16 * 1024) /* what weir may add to the source's largest event */
 
@@ -26,7 +26,7 @@ struct weir_watch {
     weir_engine *e;
     pthread_t timer, prober;
     bool has_timer, has_prober;
-    atomic_bool is_stopping;
+    atomic_bool is_stopping, is_prober_stopping;
     weir_signal timer_signal, prober_signal;
     atomic_llong wakes_us; /* when the timer will look by itself */
     atomic_bool wants_tend;
@@ -133,7 +133,7 @@ static void *watch_timer_main(void *arg)
 
 /* The largest record that the sources of the line may have, as their broker says; 0: it does
  * not say. A topic is asked through the sink of its queue. */
-static size_t watch_source_largest(const weir_line *line)
+static size_t watch_source_largest(const weir_watch *w, const weir_line *line)
 {
     const weir_engine *e = line->e;
     size_t most = 0;
@@ -148,6 +148,9 @@ static size_t watch_source_largest(const weir_line *line)
             size_t largest = SIZE_MAX;
             void *target;
 
+            if (atomic_load(&w->is_prober_stopping)) {
+                return 0;
+            }
             if (source->setup.topics[k][0] != '^' &&
                 ops->target(self, source->setup.topics[k], &target, &err) == WEIR_OK &&
                 ops->probe(self, target, PROBE_TIMEOUT_US, &largest, &err) == WEIR_OK &&
@@ -212,7 +215,7 @@ static void watch_probe_all(weir_watch *w)
         weir_lock_take(&e->dest_lock);
         wants_probe = dest->is_configured && !dest->is_ok;
         weir_lock_give(&e->dest_lock);
-        if (atomic_load(&w->is_stopping)) {
+        if (atomic_load(&w->is_prober_stopping)) {
             return;
         }
         if (wants_probe) {
@@ -232,7 +235,7 @@ static bool watch_line_is_ready(weir_watch *w, weir_line *line)
     largest = line->largest;
     weir_lock_give(&e->dest_lock);
     if (largest == 0) {
-        largest = watch_source_largest(line);
+        largest = watch_source_largest(w, line);
     }
     weir_lock_take(&e->dest_lock);
     line->largest = largest;
@@ -257,7 +260,7 @@ static void *watch_prober_main(void *arg)
 {
     weir_watch *w = arg;
 
-    while (!atomic_load(&w->is_stopping)) {
+    while (!atomic_load(&w->is_prober_stopping)) {
         const unsigned seen = weir_signal_read(&w->prober_signal);
         bool is_all_ok = true;
 
@@ -310,18 +313,24 @@ weir_status weir_watch_start(weir_watch *w, weir_err *err)
                                  strerror(code));
 }
 
-void weir_watch_stop(weir_watch *w)
+void weir_watch_stop_prober(weir_watch *w)
 {
-    atomic_store(&w->is_stopping, true);
-    weir_signal_raise(&w->timer_signal, INT32_MAX);
+    atomic_store(&w->is_prober_stopping, true);
     weir_signal_raise(&w->prober_signal, INT32_MAX);
-    if (w->has_timer) {
-        pthread_join(w->timer, NULL);
-        w->has_timer = false;
-    }
     if (w->has_prober) {
         pthread_join(w->prober, NULL);
         w->has_prober = false;
+    }
+}
+
+void weir_watch_stop(weir_watch *w)
+{
+    weir_watch_stop_prober(w);
+    atomic_store(&w->is_stopping, true);
+    weir_signal_raise(&w->timer_signal, INT32_MAX);
+    if (w->has_timer) {
+        pthread_join(w->timer, NULL);
+        w->has_timer = false;
     }
 }
 
