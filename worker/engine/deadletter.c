@@ -184,6 +184,22 @@ weir_status weir_deadletter_make(weir_job *job, const weir_deadletter_info *info
     return WEIR_OK;
 }
 
+/* True if the stamp says it again: what weir wrote on the cause and a function has copied, or
+ * a trace that is the same. */
+static bool stamp_repeats(const dead_headers *stamp, const weir_header *header)
+{
+    for (size_t i = 0; i < stamp->n; i++) {
+        const weir_header *added = &stamp->headers[i];
+
+        if (strcmp(added->name, header->name) == 0 &&
+            (strncmp(added->name, "weir.", 5) == 0 ||
+             weir_slice_eq(added->value, header->value))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 weir_status weir_deadletter_stamp(weir_job *job, bool is_stamped)
 {
     static const char *const carried[] = { "traceparent", "tracestate" };
@@ -211,12 +227,16 @@ weir_status weir_deadletter_stamp(weir_job *job, bool is_stamped)
         if (all == NULL) {
             return WEIR_ENOMEM;
         }
-        if (out->n_headers > 0) {
-            memcpy(all, out->headers, out->n_headers * sizeof(*all));
+        size_t n = 0;
+
+        for (size_t i = 0; i < out->n_headers; i++) {
+            if (!stamp_repeats(&h, &out->headers[i])) {
+                all[n++] = out->headers[i];
+            }
         }
-        memcpy(all + out->n_headers, added, h.n * sizeof(*all));
+        memcpy(all + n, added, h.n * sizeof(*all));
         out->headers = all;
-        out->n_headers += h.n;
+        out->n_headers = n + h.n;
     }
     return WEIR_OK;
 }

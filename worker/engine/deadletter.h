@@ -29,7 +29,8 @@ weir_status weir_deadletter_make(weir_job *job, const weir_deadletter_info *info
                                  const weir_out *address, weir_out **out);
 
 /* Adds weir.position (if stamped), weir.hops, traceparent and tracestate of the cause to every
- * result of the job. WEIR_OK or WEIR_ENOMEM. */
+ * result of the job, in place of those that a function has copied from the cause. WEIR_OK or
+ * WEIR_ENOMEM. */
 weir_status weir_deadletter_stamp(weir_job *job, bool is_stamped);
 
 #endif

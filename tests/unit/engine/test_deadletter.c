@@ -219,6 +219,31 @@ static void deadletter_stamp_gives_results_position_hops_and_trace(void **state)
     job_end(job);
 }
 
+static void
+deadletter_stamp_replaces_what_a_function_copied_from_its_cause(void **state)
+{
+    static const weir_header copied[] = {
+        { "a", WEIR_SLICE_LIT("1") },
+        { "a", WEIR_SLICE_LIT("1") },
+        { "traceparent", WEIR_SLICE_LIT("00-aa-bb-01") },
+        { "weir.position", WEIR_SLICE_LIT("kafka:before/0@7") },
+        { "weir.hops", WEIR_SLICE_LIT("3") },
+    };
+    weir_job *job = job_new();
+    weir_out out = { .data = WEIR_SLICE_LIT("1"), .headers = copied, .n_headers = 5 };
+
+    (void)state;
+    job->call.outs = &out;
+    assert_int_equal(weir_deadletter_stamp(job, true), WEIR_OK);
+    assert_int_equal(out.n_headers, 5);
+    assert_string_equal(out.headers[0].name, "a"); /* its own, repeated ones too */
+    assert_string_equal(out.headers[1].name, "a");
+    assert_string_equal(header(&out, "weir.position"), "kafka:orders/3@1042");
+    assert_string_equal(header(&out, "weir.hops"), "4");
+    assert_string_equal(header(&out, "traceparent"), "00-aa-bb-01");
+    job_end(job);
+}
+
 static void deadletter_stamp_leaves_the_position_out_when_told_to(void **state)
 {
     weir_job *job = job_new();
@@ -242,6 +267,8 @@ int main(void)
         cmocka_unit_test(deadletter_cuts_a_long_text_between_characters),
         cmocka_unit_test(deadletter_tells_hops_only_from_digits),
         cmocka_unit_test(deadletter_stamp_gives_results_position_hops_and_trace),
+        cmocka_unit_test(
+            deadletter_stamp_replaces_what_a_function_copied_from_its_cause),
         cmocka_unit_test(deadletter_stamp_leaves_the_position_out_when_told_to),
     };
 
