@@ -427,8 +427,11 @@ static void group_revoke(weir_kafka_reader *src, rd_kafka_t *rk,
     if (n > 0 && is_lost) {
         src->host->lost(src->host->arg, epochs, n);
     } else if (n > 0) {
+        const int64_t handover_us = weir_clock_us() + src->setup->handover_us;
+        const bool is_due = src->is_closing && src->close_us < handover_us;
+
         src->host->revoking(src->host->arg, epochs, n,
-                            weir_clock_us() + src->setup->handover_us);
+                            is_due ? src->close_us : handover_us);
         group_commit_now(src, list, weir_clock_us() + GROUP_REVOKE_COMMIT_US);
     }
     group_end(src, epochs, n);

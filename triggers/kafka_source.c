@@ -325,9 +325,14 @@ static bool source_close(void *self, int64_t until_us)
     bool is_left = true;
 
     src->is_closing = true;
+    src->close_us = until_us;
     weir_kafka_watch_stop(src);
     if (src->client != NULL) {
-        is_left = weir_kafka_client_leave(src->client, until_us);
+        /* Also when it is late: else the others would wait for this member's session. */
+        const int64_t least_us = weir_clock_us() + SOURCE_LEAVE_US;
+
+        is_left = weir_kafka_client_leave(src->client,
+                                          until_us > least_us ? until_us : least_us);
         weir_kafka_group_lose(src); /* what the leave did not get to */
         src->client->next = src->old;
         src->old = src->client;

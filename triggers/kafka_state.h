@@ -107,6 +107,7 @@ typedef struct weir_kafka_reader {
     bool has_started;   /* an assignment with partitions has been resolved before */
     bool is_refused;    /* no position where one is needed: nothing more is read */
     bool is_closing;
+    int64_t close_us; /* while closing: no function is waited for after this */
     bool has_stash;
     size_t n_since_kick; /* events given out since the last wake of the fetcher */
     weir_trouble trouble;

@@ -10,7 +10,7 @@ from brokerkit import RUN, Kit, Server, Worker, send, tail
 CONFIG = """\
 worker: {{ name: {name}, instance: one, state_dir: {name}, admin: "127.0.0.1:0", {worker} }}
 queues:
-  kafka: {{ type: kafka, brokers: "{address}", consumer: {{ "session.timeout.ms": 6000 }} }}
+  kafka: {{ type: kafka, brokers: "{address}" }}
 functions:
   slow: {{ library: {build}/tests/functions/slow.so }}
 subscriptions:
@@ -90,6 +90,7 @@ def gives_up(kit, broker):
     worker = Worker(kit, "stuck", path)
     worker.wait_log(f"began kafka:{name}.in/0@0")
     worker.end(wanted=75)
+    kit.check(worker.events("part.revoked"), "it leaves the group, so that nobody waits for it")
     path, _ = config(kit, broker, "stuck")
     worker = Worker(kit, "stuck2", path)
     worker.wait_log(f"began kafka:{name}.in/0@0")
