@@ -113,7 +113,8 @@ static void connect_sink(connect *c, const char *sub, const char *address,
     weir_topic_info like = *source;
 
     like.max_bytes += like.max_bytes > 0 ? EXTRA : 0;
-    if (st == WEIR_ENOENT && ask->make != NULL && c->setup->may_create) {
+    if (st == WEIR_ENOENT && ask->make != NULL && c->setup->may_create &&
+        source->n_partitions > 0) { /* 0: the source is missing too */
         st = ask->make(queue->opts, colon + 1, &like, c->setup->timeout_ms, &err);
         if (st == WEIR_OK) {
             connect_line(c, sub, address, "created", "made, like its source", NULL);

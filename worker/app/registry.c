@@ -7,6 +7,7 @@
 
 #include "handlers/library.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *const weir_queue_type_words[] = { "kafka", "redis", NULL };
@@ -43,4 +44,19 @@ const weir_queue_type *weir_queue_type_find(const char *name)
         }
     }
     return NULL;
+}
+
+void weir_number_text(int64_t n, char *out, size_t cap)
+{
+    char digits[32];
+    int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
+    size_t at = 0;
+
+    for (int i = 0; i < len && at + 2 < cap; i++) {
+        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-') {
+            out[at++] = ',';
+        }
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
 }

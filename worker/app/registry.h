@@ -151,4 +151,7 @@ const weir_queue_type *weir_queue_type_find(const char *name);
 
 extern const weir_queue_type weir_queue_kafka, weir_queue_redis;
 
+/* 48201337 -> "48,201,337", for people. */
+void weir_number_text(int64_t n, char *out, size_t cap);
+
 #endif

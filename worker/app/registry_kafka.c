@@ -112,6 +112,15 @@ static const weir_range_ops kafka_range = { kafka_range_open, kafka_range_read,
 
 /* -- questions --------------------------------------------------------------------------- */
 
+/* Says which brokers do not answer. */
+static weir_status kafka_asked(const weir_kafka_queue *queue, weir_status st,
+                               weir_err *err)
+{
+    return st == WEIR_EUNAVAIL || st == WEIR_ETIMEOUT
+               ? weir_err_prefix(err, "brokers %s", queue->brokers)
+               : st;
+}
+
 static weir_status kafka_ask_topic(const void *opts, const char *topic, int timeout_ms,
                                    weir_topic_info *out, weir_err *err)
 {
@@ -125,7 +134,7 @@ static weir_status kafka_ask_topic(const void *opts, const char *topic, int time
     weir_kafka_admin_close(admin);
     *out = (weir_topic_info){ info.n_partitions, info.replication,
                               info.max_message_bytes, info.is_compacted };
-    return st;
+    return kafka_asked(opts, st, err);
 }
 
 static weir_status kafka_ask_make(const void *opts, const char *topic,
@@ -162,22 +171,6 @@ static void kafka_make_command(const void *opts, const char *topic,
     }
 }
 
-/* 48201337 -> "48,201,337" */
-static void kafka_number(int64_t n, char *out, size_t cap)
-{
-    char digits[32];
-    int len = snprintf(digits, sizeof(digits), "%lld", (long long)n);
-    size_t at = 0;
-
-    for (int i = 0; i < len && at + 2 < cap; i++) {
-        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-') {
-            out[at++] = ',';
-        }
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
-}
-
 static weir_status kafka_ask_group(const void *opts, const weir_group_ask *ask,
                                    int timeout_ms, weir_group_state *state,
                                    weir_buf *out, weir_err *err)
@@ -193,15 +186,15 @@ static weir_status kafka_ask_group(const void *opts, const weir_group_ask *ask,
     }
     weir_kafka_admin_close(admin);
     if (st != WEIR_OK) {
-        return st;
+        return kafka_asked(opts, st, err);
     }
     *state = (weir_group_state){ info.n_committed == 0, info.n_members };
     if (info.n_committed == 0) {
-        kafka_number(info.n_start, number, sizeof(number));
+        weir_number_text(info.n_start, number, sizeof(number));
         weir_buf_printf(out, "NEW group: would start at %s, %s events", ask->start_text,
                         number);
     } else {
-        kafka_number(info.lag, number, sizeof(number));
+        weir_number_text(info.lag, number, sizeof(number));
         weir_buf_printf(out, "committed on %d/%d, lag %s", info.n_committed,
                         info.n_partitions, number);
     }

@@ -189,6 +189,8 @@ static weir_status redis_ask_group(const void *opts, const weir_group_ask *ask,
     weir_status st = weir_redis_stream_get(
         opts, ask->topic, ask->group, weir_clock_us() + timeout_ms * MS, &stream, err);
 
+    char number[48];
+
     if (st != WEIR_OK) {
         return st;
     }
@@ -197,15 +199,21 @@ static weir_status redis_ask_group(const void *opts, const weir_group_ask *ask,
         weir_buf_printf(out, "no entries so far; NEW group: would start at %s",
                         ask->start_text);
     } else if (!stream.has_group) {
-        weir_buf_printf(out, "NEW group: would start at %s, %lld entries in the stream",
-                        ask->start_text, (long long)stream.length);
+        const bool is_latest = ask->start == WEIR_START_LATEST;
+
+        weir_number_text(is_latest ? 0 : (int64_t)stream.length, number,
+                         sizeof(number));
+        weir_buf_printf(out, "NEW group: would start at %s, %s%s events",
+                        ask->start_text,
+                        ask->start == WEIR_START_TIME ? "at most " : "", number);
     } else {
         weir_buf_printf(out, "committed up to %llu-%llu, %lld pending",
                         (unsigned long long)stream.delivered.hi,
                         (unsigned long long)stream.delivered.lo,
                         (long long)stream.n_pending);
         if (stream.lag >= 0) {
-            weir_buf_printf(out, ", lag %lld", (long long)stream.lag);
+            weir_number_text((int64_t)stream.lag, number, sizeof(number));
+            weir_buf_printf(out, ", lag %s", number);
         }
     }
     return WEIR_OK;
