@@ -18,6 +18,10 @@
 
 #include "schemas/event.h"
 
+/* What a structured event says of itself. */
+#define WEIR_CE_TYPE_HEADER "content-type"
+#define WEIR_CE_TYPE_JSON "application/cloudevents+json"
+
 typedef enum weir_ce_mode {
     WEIR_CE_BINARY,
     WEIR_CE_JSON,    /* structured */

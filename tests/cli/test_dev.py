@@ -52,6 +52,10 @@ def run(kit, dev):
     kit.check(code == 0 and "`weir dev` is running" in err, f"send: {code} {err}")
     code, _, err = kit.run("send", "kafka:orders", stdin='{"amount":4}\n{"x":1}\nnot json\n')
     kit.equal(code, 0, f"send of lines: {err}")
+    event = '{"specversion":"1.0","id":"1","source":"s","type":"t"}'
+    kit.equal(kit.run("send", "redis:other", event, "-f", "cloudevents")[0], 0, "send of an event")
+    sent = [h for e in tail(kit, "redis:other") for h in e["headers"]]
+    kit.equal(sent, [{"name": "content-type", "value": "application/cloudevents+json"}], "its type")
     code, _, err = kit.run("send", "redis:orders", '{"amount":5}', "-k", "k2")
     kit.equal(code, 0, f"send to redis: {err}")
     kit.wait("five fates", lambda: len(re.findall(r"^(?:done|dead) ", kit.read("out"), re.M)) == 5)

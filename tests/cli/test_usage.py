@@ -81,6 +81,9 @@ def invoke(kit):
     kit.check(code == 65 and "verdict: reject (no-amount)" in out, f"a reject: {code} {out}")
     code, out, _ = kit.run("invoke", "charge", stdin='{"data_base64":"eyJhbW91bnQiOjd9"}')
     kit.check(code == 0 and '{"amount":7}' in out, f"base64: {code} {out}")
+    event = '{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"amount":8}}'
+    code, out, err = kit.run("invoke", "charge", "-f", "cloudevents", stdin=event)
+    kit.check(code == 0 and '"amount":8' in out, f"a whole CloudEvent: {code} {out} {err}")
     for bad in ["", "{", "[]", '{"dat":1}', '{"data":"{"}', '{"time":"x"}', '{"position":"x"}',
                 '{"data_base64":"!"}', '{"headers":5}']:
         code, _, err = kit.run("invoke", "charge", stdin=bad)

@@ -241,8 +241,9 @@ static int invoke_read(invoke *inv, const weir_cli *cli, weir_event *ev)
     weir_status st = weir_invoke_read(path == NULL ? "-" : path, &text, &err);
 
     if (st == WEIR_OK) {
-        st = format != NULL ? weir_invoke_raw(weir_buf_slice(&text), ev, &err)
-                            : weir_invoke_event(weir_buf_slice(&text), ev, &err);
+        st = format != NULL
+                 ? weir_invoke_raw(weir_buf_slice(&text), inv->codec->format, ev, &err)
+                 : weir_invoke_event(weir_buf_slice(&text), ev, &err);
     }
     weir_buf_fini(&text);
     if (st == WEIR_OK && ev->data.data != NULL) {

@@ -5,6 +5,7 @@
  */
 #include "worker/app/place.h"
 
+#include "schemas/cloudevents.h"
 #include "schemas/codec.h"
 #include "worker/base/clock.h"
 
@@ -277,6 +278,24 @@ static int send_argument(sender *s, const weir_cli *cli, const weir_out *like,
     return st == WEIR_OK ? WEIR_EXIT_OK : send_failed(s, cli, st, &err);
 }
 
+/* A whole CloudEvent says by its content-type what it is, unless headers say it. */
+static size_t send_structured(const weir_codec_ops *codec, weir_header *headers,
+                              size_t n)
+{
+    if (codec == NULL || codec->format != WEIR_FORMAT_CLOUDEVENTS) {
+        return n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(headers[i].name, WEIR_CE_TYPE_HEADER) == 0 ||
+            strcasecmp(headers[i].name, "ce_specversion") == 0) {
+            return n;
+        }
+    }
+    headers[n] =
+        (weir_header){ WEIR_CE_TYPE_HEADER, WEIR_SLICE_LIT(WEIR_CE_TYPE_JSON) };
+    return n + 1;
+}
+
 /* -H name=value, ...; returns how many, or -1. Names are cut out of copies in `room`. */
 static int send_headers(const weir_cli *cli, weir_header *headers, char **names)
 {
@@ -299,7 +318,7 @@ static int send_headers(const weir_cli *cli, weir_header *headers, char **names)
 static int send_with(const weir_cli *cli, const weir_config *cfg,
                      const weir_place *place, sender *s)
 {
-    weir_header headers[MAX_HEADERS];
+    weir_header headers[MAX_HEADERS + 1];
     char *names[MAX_HEADERS] = { NULL };
     const char *format = weir_cli_get(cli, "format");
     const weir_codec_ops *codec = format == NULL ? NULL : weir_codec_find(format);
@@ -315,7 +334,8 @@ static int send_with(const weir_cli *cli, const weir_config *cfg,
     } else {
         weir_out like = { .key = weir_slice_of(key),
                           .headers = headers,
-                          .n_headers = (size_t)n_headers,
+                          .n_headers =
+                              send_structured(codec, headers, (size_t)n_headers),
                           .partition = place->at.partition,
                           .time_ms = -1 };
         code = cli->n_args > 1 ? send_argument(s, cli, &like, codec)

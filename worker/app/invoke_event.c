@@ -6,6 +6,7 @@
 #include "worker/app/invoke_event.h"
 
 #include "schemas/base64.h"
+#include "schemas/cloudevents.h"
 #include "worker/base/clock.h"
 
 #include <errno.h>
@@ -206,11 +207,20 @@ static void event_defaults(weir_event *ev)
     ev->n_delivered = 1;
 }
 
-weir_status weir_invoke_raw(weir_slice payload, weir_event *ev, weir_err *err)
+weir_status weir_invoke_raw(weir_slice payload, weir_format format, weir_event *ev,
+                            weir_err *err)
 {
     event_defaults(ev);
     if (payload.data == NULL) {
         payload = WEIR_SLICE_LIT("");
+    }
+    if (format == WEIR_FORMAT_CLOUDEVENTS) {
+        ev->headers = weir_arena_zalloc(ev->arena, sizeof(*ev->headers));
+        if (ev->headers == NULL) {
+            return weir_fail(err, WEIR_ENOMEM, "out of memory");
+        }
+        ev->headers[ev->n_headers++] =
+            (weir_header){ WEIR_CE_TYPE_HEADER, WEIR_SLICE_LIT(WEIR_CE_TYPE_JSON) };
     }
     return weir_arena_copy(ev->arena, payload, &ev->data)
                ? WEIR_OK

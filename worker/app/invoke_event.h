@@ -21,7 +21,8 @@ weir_status weir_invoke_read(const char *path, weir_buf *out, weir_err *err);
  * arena. Returns WEIR_OK, WEIR_EDATA with what is wrong, WEIR_ENOMEM.
  */
 weir_status weir_invoke_event(weir_slice text, weir_event *ev, weir_err *err);
-/* The same from a raw payload. */
-weir_status weir_invoke_raw(weir_slice payload, weir_event *ev, weir_err *err);
+/* The same from a payload by itself; a CloudEvent is one in structured mode. */
+weir_status weir_invoke_raw(weir_slice payload, weir_format format, weir_event *ev,
+                            weir_err *err);
 
 #endif
