@@ -19,7 +19,8 @@
 
 #define PRODUCER_RESULTS 512
 #define PRODUCER_POLL_MS 50
-#define PRODUCER_ASK_MS 10000
+#define PRODUCER_ASK_MS 1000 /* for the settings of a topic */
+#define PRODUCER_ASK_TIMES 2 /* without an answer */
 #define PRODUCER_LOOK_MS 1000
 #define PRODUCER_AGAIN_US 1000000 /* between two attempts at a new instance */
 #define PRODUCER_END_US 3000000
@@ -159,12 +160,18 @@ static void producer_learnt(weir_kafka_producer *producer, rd_kafka_event_t *eve
             continue;
         }
         if (name[0] == '\0' && st != WEIR_EDENIED) {
-            if (t->is_learning) { /* nobody answered; all questions fail alike */
+            /* Nobody answered; all questions fail alike. A broker (or what stands before it)
+             * that never does must not keep the topic slow: records then go in batches, and
+             * a batch that is refused is sent again one by one. */
+            if (t->is_learning && ++t->n_unanswered < PRODUCER_ASK_TIMES) {
                 weir_kafka_producer_learn_locked(t);
+            } else {
+                t->is_learning = false;
             }
             continue;
         }
         t->is_learning = false;
+        t->n_unanswered = 0;
         if (st == WEIR_OK) {
             t->is_compacted = info.is_compacted;
             t->want =

@@ -41,6 +41,7 @@ struct weir_kafka_target {
     rd_kafka_topic_t *topics[WEIR_KAFKA_PRODUCERS];
     int use, want;        /* which producer; changes only while nothing is out */
     bool is_learning;     /* its settings are being asked for: one record at a time */
+    int n_unanswered;     /* questions for them that nobody answered, in a row */
     bool is_compacted;    /* a record without key is refused */
     bool is_missing;      /* the last answer was that it does not exist */
     int64_t next_look_us; /* when to look for it again */
