@@ -96,7 +96,7 @@ static weir_status file_open(void *self, const weir_source_setup *setup, weir_er
         part->path = setup->topics[i];
         if ((part->where = strdup(where)) == NULL) {
             file_free(src);
-            return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", part->path);
+            return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", setup->topics[i]);
         }
     }
     weir_lock_init(&src->lock, WEIR_RANK_SOURCE);

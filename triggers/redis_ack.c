@@ -112,7 +112,6 @@ void weir_redis_ack(weir_redis_src *src)
                 memmove(part->acks.ids, part->acks.ids + k,
                         (part->acks.n - k) * sizeof(*part->acks.ids));
                 part->acks.n -= k;
-                k = 0;
                 break;
             }
             if (k + 1 == part->acks.n) {

@@ -23,6 +23,6 @@
 weir_status weir_listen(const char *address, bool may_move, int *fd, char *shown,
                         size_t cap, weir_err *err);
 /* A connected socket whose reads and writes end after timeout_s. */
-weir_status weir_connect(const char *address, int timeout_s, int *fd, weir_err *err);
+weir_status weir_connect(const char *address, int timeout_s, int *out, weir_err *err);
 
 #endif

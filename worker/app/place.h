@@ -24,9 +24,9 @@ typedef struct weir_place {
         "live", 0, NULL, "use the queues of the file, also while `weir dev` runs"      \
     }
 
-/* Loads the file and finds the address; on WEIR_EXIT_OK the caller frees *cfg. */
-int weir_place_open(const weir_cli *cli, const char *address, weir_config **cfg,
-                    weir_place *out);
+/* Loads the file and finds the address; on WEIR_EXIT_OK the caller frees *out. */
+int weir_place_open(const weir_cli *cli, const char *address, weir_config **out,
+                    weir_place *place);
 
 /* -- what `weir dev` leaves for them ------------------------------------------------------- */
 

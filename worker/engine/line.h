@@ -127,9 +127,11 @@ typedef struct weir_dest {
     void *target;
     /* The rest is guarded by dest_lock. */
     bool is_configured; /* `to` or `dead` of the file: never given up */
-    bool is_ok;         /* it exists and may be written */
+    bool is_ok;         /* it exists, may be written, and is large enough */
     size_t largest;     /* bytes of a record that it takes; SIZE_MAX: unknown */
-    char text[256];     /* the last probe's answer */
+    char text[256];     /* what is wrong with it; empty: nothing */
+    char told[256];     /* what the log has been told */
+    bool has_told;
 } weir_dest;
 
 struct weir_engine {

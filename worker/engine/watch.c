@@ -194,12 +194,30 @@ static void watch_probe_one(weir_watch *w, weir_dest *dest)
              st == WEIR_ENOENT ? "; weir check --connect --create-topics makes it"
                                : "");
     weir_lock_give(&e->dest_lock);
-    if (st == WEIR_OK) {
-        weir_log(WEIR_INFO, "sink.ready", "to=%s", dest->address);
-    } else {
-        weir_log(WEIR_WARN, "sink.missing", "to=%s text=%s%s", dest->address, err.text,
-                 st == WEIR_ENOENT ? "; weir check --connect --create-topics makes it"
-                                   : "");
+}
+
+/* Says what has changed since it was last said. */
+static void watch_tell(weir_engine *e)
+{
+    weir_dest *dest;
+
+    for (size_t i = 0; (dest = watch_dest_at(e, i)) != NULL; i++) {
+        char text[sizeof(dest->text)];
+        bool is_news, is_ok;
+
+        weir_lock_take(&e->dest_lock);
+        is_ok = dest->is_ok;
+        is_news = dest->is_configured &&
+                  (!dest->has_told || strcmp(dest->told, dest->text) != 0);
+        dest->has_told = dest->has_told || is_news;
+        memcpy(text, dest->text, sizeof(text));
+        memcpy(dest->told, dest->text, sizeof(dest->told));
+        weir_lock_give(&e->dest_lock);
+        if (is_news && is_ok) {
+            weir_log(WEIR_INFO, "sink.ready", "to=%s", dest->address);
+        } else if (is_news) {
+            weir_log(WEIR_WARN, "sink.unready", "to=%s text=%s", dest->address, text);
+        }
     }
 }
 
@@ -246,8 +264,7 @@ static bool watch_line_is_ready(weir_watch *w, weir_line *line)
             dest->is_ok = false; /* asked again: somebody may raise it */
             snprintf(dest->text, sizeof(dest->text),
                      "takes records up to %zu bytes, and its source's may have %zu; "
-                     "raise its "
-                     "max.message.bytes to %zu",
+                     "raise its max.message.bytes to %zu",
                      dest->largest, largest, largest + PROBE_EXTRA);
         }
         is_ready = is_ready && dest->is_ok;
@@ -272,6 +289,7 @@ static void *watch_prober_main(void *arg)
             is_all_ok = is_all_ok && is_ready;
             atomic_store(&line->is_ready_to_read, is_ready);
         }
+        watch_tell(w->e);
         weir_line_wake_intakes(w->e);
         weir_signal_wait(&w->prober_signal, seen,
                          is_all_ok ? WEIR_NEVER : weir_clock_us() + PROBE_AGAIN_US);
