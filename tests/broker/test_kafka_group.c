@@ -45,12 +45,20 @@ static place new_place(int n_partitions)
         kit_member_read((b), KIT_BATCH, 20);                                           \
     }
 
-static void open_member(kit_member *member, const place *p, const char *instance)
+/* assignor: 0 range, 1 cooperative-sticky. */
+static void open_member_of(kit_member *member, const place *p, const char *instance,
+                           int assignor)
 {
     kit_member_init(member, p->brokers, p->topic, p->group);
     member->setup.instance = instance;
     member->setup.handover_us = 200000;
+    member->setup.assignor = assignor;
     kit_member_open(member);
+}
+
+static void open_member(kit_member *member, const place *p, const char *instance)
+{
+    open_member_of(member, p, instance, 0);
 }
 
 static void a_member_that_lost_a_partition_cannot_move_its_position_back(void **state)
@@ -161,7 +169,7 @@ static void work(kit_member *member, uint64_t *seed)
     }
 }
 
-static void rebalances_under_load_lose_nothing(void **state)
+static void rebalance_under_load(int assignor)
 {
     enum { PARTS = 4, EACH = 3000 };
     const place p = new_place(PARTS);
@@ -171,17 +179,16 @@ static void rebalances_under_load_lose_nothing(void **state)
     const int64_t until = kit_clock_ms() + 150000;
     int n_visits = 0;
 
-    (void)state;
     for (int i = 0; i < PARTS; i++) {
         kit_produce(p.brokers, p.topic, i, EACH, 50);
     }
     kit_done_init(&done, PARTS);
-    open_member(&stays, &p, "stays");
+    open_member_of(&stays, &p, "stays", assignor);
     stays.look_arg = &done;
     while (done.n_different < PARTS * EACH) {
         assert_true(kit_clock_ms() < until);
         if (guest.self == NULL && n_visits < 4) {
-            open_member(&guest, &p, "guest");
+            open_member_of(&guest, &p, "guest", assignor);
             guest.look_arg = &done;
             n_visits++;
         } else if (guest.self != NULL && guest.n_events > 500) {
@@ -208,6 +215,84 @@ static void rebalances_under_load_lose_nothing(void **state)
         }
     }
     kit_done_fini(&done);
+}
+
+static void rebalances_under_load_lose_nothing(void **state)
+{
+    (void)state;
+    rebalance_under_load(0);
+}
+
+/* Does this library have an assignor that moves partitions one by one? Where it has none,
+ * a source with it does not open. */
+static bool has_cooperative(const place *p)
+{
+    weir_kafka_caps caps;
+    kit_member member;
+    weir_err err = { 0 };
+
+    weir_kafka_caps_get(&caps);
+    if (caps.has_cooperative) {
+        return true;
+    }
+    kit_member_init(&member, p->brokers, p->topic, p->group);
+    member.setup.assignor = 1;
+    void *self = calloc(1, weir_kafka_source.size);
+
+    assert_non_null(self);
+    assert_int_equal(weir_kafka_source.open(self, &member.setup, &err), WEIR_ECONFIG);
+    assert_non_null(strstr(err.text, "cooperative-sticky"));
+    free(self);
+    kit_member_close(&member);
+    return false;
+}
+
+static void cooperative_rebalances_under_load_lose_nothing(void **state)
+{
+    const place p = new_place(1);
+
+    (void)state;
+    if (has_cooperative(&p)) {
+        rebalance_under_load(1);
+    }
+}
+
+static void a_cooperative_member_goes_on_with_what_it_keeps(void **state)
+{
+    const place p = new_place(2);
+    kit_member one, two;
+
+    (void)state;
+    if (!has_cooperative(&p)) {
+        return;
+    }
+    kit_produce(p.brokers, p.topic, 0, 100, 20);
+    kit_produce(p.brokers, p.topic, 1, 100, 20);
+    open_member_of(&one, &p, "one", 1);
+    kit_member_read_until(&one, 200, false);
+    const weir_epoch before[2] = { one.parts[0], one.parts[1] };
+
+    open_member_of(&two, &p, "two", 1);
+    BOTH_UNTIL(&one, &two, kit_member_owned(&one) == 1 && kit_member_owned(&two) == 1);
+    const int kept = one.parts[0].epoch != 0 ? 0 : 1;
+
+    /* What it keeps was never revoked: its events are still its own, and count. */
+    assert_int_equal(one.parts[kept].epoch, before[kept].epoch);
+    BOTH_UNTIL(&one, &two, two.n_events >= 100);
+    kit_member_ack_all(&one);
+    kit_member_flush(&one);
+    assert_int_equal(one.n_events, 200);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, kept), 100);
+    /* Of what went nothing was done in time: it is still at its start. */
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 1 - kept), 0);
+    /* When the other one goes, only its partition comes. */
+    kit_member_close(&two);
+    kit_member_read_until(&one, 300, true);
+    assert_int_equal(kit_member_seen(&one, kept, 0), 1);
+    assert_int_equal(kit_member_seen(&one, 1 - kept, 0), 2);
+    kit_member_flush(&one);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 1 - kept), 100);
+    kit_member_close(&one);
 }
 
 static void a_static_member_comes_back_to_its_partitions_unnoticed(void **state)
@@ -301,6 +386,8 @@ int main(void)
         cmocka_unit_test(what_is_done_during_a_handover_is_not_done_again),
         cmocka_unit_test(a_new_group_of_two_begins_at_the_end_in_both_members),
         cmocka_unit_test(rebalances_under_load_lose_nothing),
+        cmocka_unit_test(cooperative_rebalances_under_load_lose_nothing),
+        cmocka_unit_test(a_cooperative_member_goes_on_with_what_it_keeps),
         cmocka_unit_test(a_static_member_comes_back_to_its_partitions_unnoticed),
         cmocka_unit_test(a_fatal_error_makes_a_new_client_and_loses_nothing),
     };
