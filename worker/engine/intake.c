@@ -197,13 +197,14 @@ static void intake_tend_parts(weir_intake *in)
             continue;
         }
         weir_intake_tend_skip(in, part);
-        if (!part->is_assigned) {
-            continue;
-        }
-        is_stuck = part->part.n_stuck > 0;
-        if (is_stuck != part->is_held && (is_stuck || part->stash.head == NULL)) {
-            intake_hold(in, part, is_stuck);
+        is_stuck = part->is_assigned && part->part.n_stuck > 0;
+        if (is_stuck != part->is_stuck) {
+            part->is_stuck = is_stuck;
             weir_metric_set(part->stopped, is_stuck ? 1 : 0);
+        }
+        if (part->is_assigned && is_stuck != part->is_held &&
+            (is_stuck || part->stash.head == NULL)) {
+            intake_hold(in, part, is_stuck);
         }
     }
 }

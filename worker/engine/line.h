@@ -43,6 +43,7 @@ typedef struct weir_line_part {
     /* The rest is the intake thread's. */
     weir_chain stash; /* read, and waiting for room */
     bool is_held;
+    bool is_stuck;           /* by a dead letter, as `stopped` says */
     atomic_bool is_assigned; /* written by the intake thread */
     atomic_int trouble;      /* weir_trouble */
     atomic_int skip_state;   /* weir_line_skip: what `weir skip` asked for */
