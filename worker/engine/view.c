@@ -255,6 +255,11 @@ static weir_status view_skip_in(weir_engine *e, weir_line *line, weir_line_part 
 weir_status weir_engine_skip(weir_engine *e, const weir_address *at, int64_t until_us,
                              weir_err *err)
 {
+    weir_status st =
+        weir_fail(err, WEIR_ENOENT, "no subscription of this worker holds %s/%d",
+                  at->topic, (int)at->partition);
+
+    /* Several subscriptions may read the partition; the one that is stuck there is meant. */
     for (size_t i = 0; i < e->n_lines; i++) {
         for (size_t k = 0; k < e->lines[i].sub->n_sources; k++) {
             weir_intake *in = &e->lines[i].intakes[k];
@@ -264,13 +269,16 @@ weir_status weir_engine_skip(weir_engine *e, const weir_address *at, int64_t unt
                 continue;
             }
             if (atomic_load(&part->trouble) == WEIR_TROUBLE_UNDECODABLE) {
-                return weir_intake_skip(in, part, at->pos, until_us, err);
+                st = weir_intake_skip(in, part, at->pos, until_us, err);
+            } else {
+                st = view_skip_in(e, &e->lines[i], part, at, err);
             }
-            return view_skip_in(e, &e->lines[i], part, at, err);
+            if (st == WEIR_OK) {
+                return WEIR_OK;
+            }
         }
     }
-    return weir_fail(err, WEIR_ENOENT, "no subscription of this worker holds %s/%d",
-                     at->topic, (int)at->partition);
+    return st;
 }
 
 /* -- describe ---------------------------------------------------------------------------------- */
