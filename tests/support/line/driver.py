@@ -72,16 +72,19 @@ def redis():
 class Line:
     """One subscription with its topics, its replicas and what is known of them."""
 
-    def __init__(self, broker, n_events, n_keys, work_us=0):
+    def __init__(self, broker, n_events, n_keys, work_us=0, is_single=False):
         self.broker = broker
+        self.is_single = is_single  # Redis: one replica at a time, in key order
         self.n_events = n_events
         self.n_keys = n_keys
-        self.source, self.to, self.dead = (f"line-{RUN}.{what}" for what in ("in", "out", "dead"))
+        run = f"{RUN}-single" if is_single else RUN
+        self.name = f"line-{run}"
+        self.source, self.to, self.dead = (f"line-{run}.{what}" for what in ("in", "out", "dead"))
         for topic in (self.source, self.to, self.dead):
             broker.topic(topic, 8)
         self.replicas = {}
         self.work_us = work_us
-        self.dir = Path(f"line-{RUN}")
+        self.dir = Path(self.name)
         self.dir.mkdir(parents=True, exist_ok=True)
 
     def config(self, name):
@@ -89,8 +92,9 @@ class Line:
         queue = (f'{{ type: kafka, brokers: "{self.broker.address}", '
                  'consumer: { "session.timeout.ms": 6000 } }' if kind == "kafka"
                  else f'{{ type: redis, url: "redis://{self.broker.address}/0" }}')
-        order = "key" if kind == "kafka" else "none"
+        order = "key" if kind == "kafka" or self.is_single else "none"
         extra = "" if kind == "kafka" else "    claim_after: 3s\n"
+        extra += "    single: true\n" if self.is_single else ""
         text = f"""worker:
   name: line
   instance: {name}
@@ -104,7 +108,7 @@ functions:
   line: {{ library: "{FUNCTION}" }}
 subscriptions:
   - function: line
-    name: line-{RUN}
+    name: {self.name}
     from: "q:{self.source}"
     start: earliest
     format: json
