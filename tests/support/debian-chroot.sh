@@ -14,9 +14,15 @@ set -eu
 
 release=${1:?usage: debian-chroot.sh RELEASE [COMMAND]}
 command=${2:-./dev test --quick}
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# The archive that this machine installs from, unless MIRROR names another.
+mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null |
+    grep -E '/debian/?$' | head -n 1)}
 source=$(cd "$(dirname "$0")/../.." && pwd)
 
+[ -n "$mirror" ] || {
+    echo "debian-chroot.sh: set MIRROR to an archive of Debian" >&2
+    exit 1
+}
 [ "$(id -u)" -eq 0 ] || {
     echo "debian-chroot.sh: needs root" >&2
     exit 1
