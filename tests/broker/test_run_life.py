@@ -61,7 +61,8 @@ def waits_for_broker(kit, broker):
     worker.wait_ready()
     kit.wait("both results", lambda: len(payloads(kit, path, f"kafka:{name}.out")) >= 2)
     worker.end()
-    kit.equal(payloads(kit, path, f"kafka:{name}.out"), ["one", "two"], "each result once")
+    # Events without a key stand in any partition, so their results have no order.
+    kit.equal(sorted(payloads(kit, path, f"kafka:{name}.out")), ["one", "two"], "each result once")
 
 
 def drains(kit, broker):
@@ -78,7 +79,7 @@ def drains(kit, broker):
     worker = Worker(kit, "drain2", path)
     kit.wait("the next result", lambda: len(payloads(kit, path, f"kafka:{name}.out")) >= 2)
     worker.end()
-    kit.equal(payloads(kit, path, f"kafka:{name}.out"), ["sleep 3000", "next"],
+    kit.equal(sorted(payloads(kit, path, f"kafka:{name}.out")), ["next", "sleep 3000"],
               "the next run goes on behind it")
 
 
