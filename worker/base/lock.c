@@ -61,7 +61,14 @@ static void lock_check_give(int rank)
 
 void weir_lock_init(weir_lock *lock, enum weir_lock_rank rank)
 {
-    WEIR_ASSERT(pthread_mutex_init(&lock->mutex, NULL) == 0);
+    pthread_mutexattr_t attr;
+
+    /* What locks guard here is short: whoever meets a holder on another core spins a moment
+     * before it asks the kernel. */
+    WEIR_ASSERT(pthread_mutexattr_init(&attr) == 0);
+    WEIR_ASSERT(pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP) == 0);
+    WEIR_ASSERT(pthread_mutex_init(&lock->mutex, &attr) == 0);
+    WEIR_ASSERT(pthread_mutexattr_destroy(&attr) == 0);
     lock->rank = (int)rank;
 }
 
