@@ -125,6 +125,19 @@ void weir_track_pass(weir_track *track, int64_t next)
     }
 }
 
+void weir_track_skip(weir_track *track, int64_t next)
+{
+    if (!track->is_open || next <= track->next) {
+        return;
+    }
+    if (track->n > 0 && track_at(track, track->n - 1)->time_ms != TRACK_DONE) {
+        WEIR_ASSERT(track->n < track->cap);
+        *track_at(track, track->n) = (weir_track_slot){ track->next, TRACK_DONE };
+        track->n++;
+    }
+    track->next = next;
+}
+
 bool weir_track_done(weir_track *track, uint32_t epoch, int64_t offset)
 {
     if (!track->is_open || epoch != track->epoch) {
@@ -159,4 +172,51 @@ int64_t weir_track_watermark(const weir_track *track)
 int64_t weir_track_oldest_ms(const weir_track *track)
 {
     return track->n == 0 ? -1 : track_at(track, 0)->time_ms;
+}
+
+/* What track_runs_get is making. */
+typedef struct track_taker {
+    uint32_t *runs;
+    size_t n, cap;
+    bool is_cut;
+} track_taker;
+
+/* Appends offsets of one kind; odd numbers of runs end in an unfinished one. */
+static inline void track_run(track_taker *to, bool is_done, uint64_t length)
+{
+    const bool is_same = to->n > 0 && (to->n % 2 == 0) == is_done;
+    const uint64_t before = is_same ? to->runs[to->n - 1] : 0;
+
+    if (length > UINT32_MAX - before || (!is_same && to->n == to->cap)) {
+        to->is_cut = true;
+        return;
+    }
+    to->n += !is_same;
+    to->runs[to->n - 1] = (uint32_t)(before + length);
+}
+
+weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, size_t cap)
+{
+    track_taker to = { .runs = runs, .cap = cap };
+    uint64_t log2_gaps = 0;
+
+    for (size_t i = 0; i < track->n && !to.is_cut; i++) {
+        const weir_track_slot *slot = track_at(track, i);
+        const bool is_last = i + 1 == track->n;
+        const weir_track_slot *after = is_last ? NULL : track_at(track, i + 1);
+        const uint64_t length =
+            (uint64_t)((is_last ? track->next : after->offset) - slot->offset);
+        const bool is_done = slot->time_ms == TRACK_DONE;
+
+        if (is_done || length == 1) {
+            track_run(&to, is_done, length);
+        } else if (!is_last && after->time_ms == TRACK_DONE) {
+            track_run(&to, false, 1);
+            track_run(&to, true, length - 1);
+        } else {
+            log2_gaps += 63 - (unsigned)__builtin_clzll(length);
+            track_run(&to, false, length);
+        }
+    }
+    return (weir_track_runs){ to.n, log2_gaps, to.is_cut };
 }

@@ -65,10 +65,37 @@ bool weir_track_done(weir_track *track, uint32_t epoch, int64_t offset);
 /* True if it was given out in the present epoch and is not done. */
 bool weir_track_is_open(const weir_track *track, int64_t offset);
 
+/*
+ * Nothing from the present end up to `next` needs to be given out: it is done already, known
+ * from elsewhere. Asserts that there is room for one.
+ */
+void weir_track_skip(weir_track *track, int64_t next);
+
 /* The position to commit: the first unfinished offset, or one past the last given out. */
 int64_t weir_track_watermark(const weir_track *track);
 /* The own time of the first unfinished event; -1: none, or it has none. */
 int64_t weir_track_oldest_ms(const weir_track *track);
+
+/* What stands above the watermark, for a map of it. */
+typedef struct weir_track_runs {
+    size_t n;
+    /* of unfinished events and what follows them, the sum of log2 (rounded down) of how far
+     * the next event is */
+    uint64_t log2_gaps;
+    bool is_cut; /* there are more than fitted */
+} weir_track_runs;
+
+/*
+ * Lengths of unfinished and finished runs, in turn, from the watermark up to the next offset
+ * to be given out. A gap belongs to a finished neighbour, else to the unfinished ones.
+ */
+weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, size_t cap);
+
+/* Finished ones above the watermark: changes whenever there is something new to commit. */
+static inline size_t weir_track_above(const weir_track *track)
+{
+    return track->n - track->n_open;
+}
 
 static inline size_t weir_track_open(const weir_track *track)
 {

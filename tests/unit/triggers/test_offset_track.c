@@ -284,6 +284,133 @@ static void a_wide_window_agrees_with_the_model(void **state)
     weir_track_fini(&track);
 }
 
+/* The runs say of every event that was given out whether it is done. */
+static void runs_agree(const weir_track *track, const int64_t *offsets,
+                       const bool *is_done, size_t n)
+{
+    uint32_t runs[600];
+    const weir_track_runs got = weir_track_runs_get(track, runs, 600);
+    int64_t at = weir_track_watermark(track);
+    size_t i = 0, run = 0;
+
+    assert_false(got.is_cut);
+    for (; i < n && offsets[i] < at; i++) {
+        assert_true(is_done[i]);
+    }
+    for (; i < n; i++) {
+        while (at + runs[run] <= offsets[i]) {
+            at += runs[run++];
+            assert_true(run < got.n);
+        }
+        assert_int_equal(is_done[i], run % 2 == 1);
+    }
+    for (; run < got.n; run++) {
+        at += runs[run];
+    }
+    assert_int_equal(at, track->next);
+}
+
+static void the_runs_above_the_watermark_say_what_is_done(void **state)
+{
+    enum { TOTAL = 500 };
+    int64_t offsets[TOTAL];
+    bool is_done[TOTAL] = { false };
+    weir_track track = { 0 };
+    uint64_t seed = 99;
+
+    (void)state;
+    weir_track_begin(&track, 1, 3);
+    for (size_t i = 0; i < TOTAL; i++) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        offsets[i] = (i == 0 ? 4 : offsets[i - 1]) + 1 + (int64_t)((seed >> 40) % 3);
+        add(&track, offsets[i]);
+        const size_t j = (size_t)((seed >> 33) % (i + 1));
+
+        is_done[j] = weir_track_done(&track, 1, offsets[j]) || is_done[j];
+        runs_agree(&track, offsets, is_done, i + 1);
+        size_t n_done = 0;
+
+        for (size_t k = 0; k <= i; k++) {
+            n_done += is_done[k] && offsets[k] > weir_track_watermark(&track);
+        }
+        assert_int_equal(weir_track_above(&track), n_done);
+    }
+    weir_track_fini(&track);
+}
+
+static void runs_that_do_not_fit_are_cut_at_the_end(void **state)
+{
+    weir_track track = { 0 };
+    uint32_t runs[4];
+
+    (void)state;
+    weir_track_begin(&track, 1, 0);
+    for (int64_t offset = 0; offset < 10; offset++) {
+        add(&track, offset);
+        if (offset % 2 == 1) {
+            assert_true(weir_track_done(&track, 1, offset));
+        }
+    }
+    assert_false(weir_track_runs_get(&track, (uint32_t[10]){ 0 }, 10).is_cut);
+    const weir_track_runs got = weir_track_runs_get(&track, runs, 4);
+
+    assert_true(got.is_cut);
+    assert_int_equal(got.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(runs[i], 1);
+    }
+    weir_track_pass(&track, INT64_C(1) << 33);
+    assert_true(weir_track_runs_get(&track, (uint32_t[10]){ 0 }, 10).is_cut);
+    weir_track_fini(&track);
+}
+
+static void a_gap_behind_an_unfinished_event_costs_by_its_width(void **state)
+{
+    weir_track track = { 0 };
+    uint32_t runs[8];
+
+    (void)state;
+    weir_track_begin(&track, 1, 0);
+    add(&track, 0);
+    add(&track, 1000);
+    weir_track_runs got = weir_track_runs_get(&track, runs, 8);
+
+    assert_int_equal(got.n, 1);
+    assert_int_equal(runs[0], 1001);
+    assert_int_equal(got.log2_gaps, 9);
+    assert_true(weir_track_done(&track, 1, 1000));
+    got = weir_track_runs_get(&track, runs, 8);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(runs[0], 1);
+    assert_int_equal(runs[1], 1000);
+    assert_int_equal(got.log2_gaps, 0);
+    weir_track_fini(&track);
+}
+
+static void what_is_skipped_counts_as_done_and_not_as_given_out(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_skip(&track, 7); /* no epoch: nothing to skip for */
+    weir_track_begin(&track, 1, 0);
+    weir_track_skip(&track, 3);
+    assert_int_equal(weir_track_watermark(&track), 3);
+    add(&track, 3);
+    assert_int_equal(weir_track_reserve(&track, 3), WEIR_OK);
+    weir_track_skip(&track, 9);
+    weir_track_skip(&track, 8);
+    weir_track_skip(&track, 12);
+    assert_int_equal(weir_track_above(&track), 1);
+    assert_int_equal(weir_track_open(&track), 1);
+    assert_false(weir_track_is_open(&track, 5));
+    assert_int_equal(weir_track_watermark(&track), 3);
+    add(&track, 12);
+    assert_true(weir_track_done(&track, 1, 3));
+    assert_int_equal(weir_track_watermark(&track), 12);
+    weir_track_fini(&track);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +421,10 @@ int main(void)
         cmocka_unit_test(a_gap_at_the_end_is_passed_once_all_before_it_is_done),
         cmocka_unit_test(the_oldest_time_is_that_of_the_first_unfinished_event),
         cmocka_unit_test(a_wide_window_agrees_with_the_model),
+        cmocka_unit_test(the_runs_above_the_watermark_say_what_is_done),
+        cmocka_unit_test(runs_that_do_not_fit_are_cut_at_the_end),
+        cmocka_unit_test(a_gap_behind_an_unfinished_event_costs_by_its_width),
+        cmocka_unit_test(what_is_skipped_counts_as_done_and_not_as_given_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
