@@ -124,8 +124,8 @@ void weir_ack_runs_fit(weir_ack_runs *runs, size_t max_bits)
     for (size_t i = 1; i < runs->n; i += 2) {
         n_done += runs->lengths[i];
     }
-    runs->n_bits = bits_choose_k(runs, 0, runs->length - n_done) +
-                   bits_choose_k(runs, 1, n_done);
+    runs->n_bits =
+        bits_choose_k(runs, 0, runs->length - n_done) + bits_choose_k(runs, 1, n_done);
     runs->is_plain = runs->length < runs->n_bits;
     runs->n_bits = runs->is_plain ? runs->length : runs->n_bits;
     if (runs->n_bits <= max_bits) {

@@ -144,7 +144,8 @@ static uint64_t map_get_print(weir_ack_bytes *in, weir_ack_print *print)
     if (distance > 0) {
         const uint64_t time_ms = weir_ack_get(in, UINT64_MAX);
 
-        print->time_ms = (int64_t)(time_ms >> 1 ^ ((time_ms & 1) != 0 ? UINT64_MAX : 0));
+        print->time_ms =
+            (int64_t)(time_ms >> 1 ^ ((time_ms & 1) != 0 ? UINT64_MAX : 0));
         print->length = (uint32_t)weir_ack_get(in, UINT32_MAX);
         print->key_hash = (uint32_t)weir_ack_get(in, UINT32_MAX);
     }
@@ -259,11 +260,10 @@ void weir_ack_map_measure(const weir_ack_map *map, size_t n_open, uint64_t log2_
     weir_ack_runs_fit(&runs, SIZE_MAX);
     /* A run of one takes a bit, of two three: an offset never takes more than 1.5 on average.
      * Of distant events each may become a run of its own. */
-    const uint64_t golomb = weir_ack_runs_done_bits(&runs) + (3 * n_open + 1) / 2 +
-                            2 * log2_gaps;
+    const uint64_t golomb =
+        weir_ack_runs_done_bits(&runs) + (3 * n_open + 1) / 2 + 2 * log2_gaps;
     const uint64_t most = golomb < map->length ? golomb : map->length;
-    const size_t fixed =
-        map_payload_of(max_bytes) - (bits == SIZE_MAX ? 0 : bits / 8);
+    const size_t fixed = map_payload_of(max_bytes) - (bits == SIZE_MAX ? 0 : bits / 8);
 
     *out = (weir_ack_need){
         .bytes = map_chars_of(fixed + (size_t)((runs.n_bits + 7) / 8)),

@@ -82,7 +82,8 @@ typedef enum weir_ack_fault {
 typedef struct weir_ack_need {
     size_t bytes;      /* of the text now; above the limit: it would be cut */
     size_t most_bytes; /* whatever of the present events finishes next */
-    uint64_t room; /* so many further offsets fit, whatever of them finishes; 0: hold */
+    /* so many further offsets fit, whatever of them finishes; 0: hold */
+    uint64_t room;
 } weir_ack_need;
 
 /* An empty map at `base` over the caller's runs. */

@@ -89,7 +89,8 @@ typedef struct weir_track_runs {
  * Lengths of unfinished and finished runs, in turn, from the watermark up to the next offset
  * to be given out. A gap belongs to a finished neighbour, else to the unfinished ones.
  */
-weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, size_t cap);
+weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs,
+                                    size_t cap);
 
 /* Finished ones above the watermark: changes whenever there is something new to commit. */
 static inline size_t weir_track_above(const weir_track *track)

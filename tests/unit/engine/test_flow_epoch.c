@@ -397,6 +397,7 @@ static void flow_claims_one_by_one_once_calls_have_been_pending(void **state)
     for (int i = 0; i < 3; i++) {
         weir_job *job = world_take(&w);
 
+        assert_non_null(job);
         world_start(&w, job);
         world_finish(&w, job, WEIR_DONE, 0, -1);
     }

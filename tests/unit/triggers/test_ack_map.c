@@ -393,7 +393,9 @@ static void varints_are_read_in_their_shortest_form_only(void **state)
 {
     unsigned char overlong[] = { 0x81, 0x00 };
     unsigned char endless[] = { 0xff, 0xff };
-    unsigned char wide[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f };
+    unsigned char wide[] = {
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f
+    };
     unsigned char eleven[] = { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
                                0x80, 0x80, 0x80, 0x80, 0x01 };
     weir_ack_bytes in[] = { { overlong, 2, 2, 0, false },
@@ -470,7 +472,8 @@ static void one_stuck_event_costs_little_whatever_is_done_above_it(void **state)
     assert_true(bytes_of(&map) < 80);
 }
 
-static void every_second_of_20000_done_fits_and_what_does_not_is_cut_at_the_end(void **state)
+static void
+every_second_of_20000_done_fits_and_what_does_not_is_cut_at_the_end(void **state)
 {
     weir_ack_map map;
     int64_t covered;
@@ -657,7 +660,8 @@ int main(void)
         cmocka_unit_test(a_head_that_ends_early_is_refused),
         cmocka_unit_test(more_runs_than_there_is_room_for_are_refused),
         cmocka_unit_test(one_stuck_event_costs_little_whatever_is_done_above_it),
-        cmocka_unit_test(every_second_of_20000_done_fits_and_what_does_not_is_cut_at_the_end),
+        cmocka_unit_test(
+            every_second_of_20000_done_fits_and_what_does_not_is_cut_at_the_end),
         cmocka_unit_test(runs_beyond_32_bits_are_left_off),
         cmocka_unit_test(a_map_never_outgrows_the_room_that_was_said),
         cmocka_unit_test(a_map_that_is_nearly_full_has_no_room),
