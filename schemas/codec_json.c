@@ -3,14 +3,18 @@
 /*
  * codec_json - JSON events, and JSON documents that are not events.
  *
- * The walk counts the values, so the parser gets one piece of the arena that holds its copy of
- * the text and the whole tree: no malloc for an event, and no second copy of a large tree
- * while it grows.
+ * A text that is not long is parsed at once, into a piece of the arena whose size its length
+ * says, and what the parser lets pass and we do not is looked for in the tree: depth, and keys
+ * that come twice. Any doubt sends the text to the careful way, which alone refuses and says
+ * why. There the walk goes first and counts the values, so the parser gets one piece that
+ * holds its copy of the text and the whole tree: no malloc for an event, and no second copy
+ * of a large tree while it grows.
  *
  *     piece: | text, padded for the parser | doc, values ... (room to grow in place) |
  */
 #include "schemas/codec_impl.h"
 #include "schemas/json_walk.h"
+#include "schemas/keyset.h"
 #include "schemas/value_impl.h"
 #include "schemas/writer_impl.h"
 
@@ -19,6 +23,11 @@
 
 #define PAD 16
 #define HEAD_VALUES 16 /* the document's own struct, and what the parser keeps free */
+/* What is parsed at once: texts up to this long, of maps with up to so many keys. */
+#define QUICK_TEXT 65536
+#define QUICK_KEYS 64
+/* Room for their trees: a value for each so many bytes of text, as dense as events are. */
+#define QUICK_DENSITY 4
 
 /* yyjson's allocator: a cursor in one piece; what does not fit goes to the arena. */
 typedef struct json_pool {
@@ -26,6 +35,8 @@ typedef struct json_pool {
     char *at, *end;
     char *text; /* where the piece begins: the parser's copy of the text */
     char *last; /* the newest piece, which may grow in place */
+    /* nothing goes to the arena: the parser ends when the piece is full */
+    bool is_all;
 } json_pool;
 
 static size_t json_round(size_t n)
@@ -39,7 +50,7 @@ static void *pool_malloc(void *ctx, size_t n)
 
     n = json_round(n);
     if (n > (size_t)(pool->end - pool->at)) {
-        return weir_arena_alloc(pool->arena, n);
+        return pool->is_all ? NULL : weir_arena_alloc(pool->arena, n);
     }
     pool->last = pool->at;
     pool->at += n;
@@ -77,9 +88,122 @@ static size_t json_tree_bytes(size_t len, size_t n_values)
     return (guess > grown ? guess : grown) * sizeof(yyjson_val);
 }
 
-weir_status weir_json_tree(weir_slice text, weir_arena *arena, weir_tree *out,
-                           weir_err *err)
+/* Parses into a piece of so many bytes of the arena. NULL: refused, or the piece is full. */
+static yyjson_doc *json_parse(weir_slice text, json_pool *pool, size_t bytes,
+                              yyjson_read_err *why)
 {
+    const yyjson_alc alc = { pool_malloc, pool_realloc, pool_free, pool };
+
+    pool->text = pool->at = weir_arena_alloc(pool->arena, bytes);
+    if (pool->at == NULL) {
+        why->code = YYJSON_READ_ERROR_MEMORY_ALLOCATION;
+        return NULL;
+    }
+    pool->end = pool->at + bytes;
+    return yyjson_read_opts((char *)(uintptr_t)text.data, text.len, YYJSON_READ_NOFLAG,
+                            &alc, why);
+}
+
+/* True: two keys of the map may be the same. Only their signatures are compared. */
+static bool json_may_repeat(yyjson_val *map)
+{
+    const size_t n = unsafe_yyjson_get_len(map);
+    yyjson_val *key = unsafe_yyjson_get_first(map);
+    uint64_t sigs[QUICK_KEYS];
+    uint64_t bloom[4] = { 0 };
+
+    if (n > QUICK_KEYS) {
+        return true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t sig =
+            weir_keyset_sig((const unsigned char *)unsafe_yyjson_get_str(key),
+                            unsafe_yyjson_get_len(key));
+        const uint64_t bit = UINT64_C(1) << (sig >> 56 & 63);
+
+        for (size_t k = 0; (bloom[sig >> 62] & bit) != 0 && k < i; k++) {
+            if (sigs[k] == sig) {
+                return true;
+            }
+        }
+        bloom[sig >> 62] |= bit;
+        sigs[i] = sig;
+        key = unsafe_yyjson_get_next(key + 1);
+    }
+    return false;
+}
+
+/* The values of a map or array stand behind it, and so on down: a level is a stretch. */
+static bool json_is_deep(yyjson_val *root)
+{
+    const yyjson_val *ends[WEIR_JSON_DEPTH];
+    const yyjson_val *end = unsafe_yyjson_get_next(root);
+    size_t depth = 0;
+
+    if (end - root <= WEIR_JSON_DEPTH) {
+        return false;
+    }
+    for (yyjson_val *v = root; v < end; v++) {
+        if (!unsafe_yyjson_is_ctn(v)) {
+            continue;
+        }
+        while (depth > 0 && v >= ends[depth - 1]) {
+            depth--;
+        }
+        if (depth == WEIR_JSON_DEPTH) {
+            return true;
+        }
+        ends[depth++] = unsafe_yyjson_get_next(v);
+    }
+    return false;
+}
+
+/* True: a limit that the parser does not know may be broken. */
+static bool json_is_doubtful(yyjson_val *root)
+{
+    const bool is_map = unsafe_yyjson_is_obj(root);
+
+    if (!unsafe_yyjson_is_ctn(root)) {
+        return false;
+    }
+    if (json_is_deep(root) || (is_map && json_may_repeat(root))) {
+        return true;
+    }
+    yyjson_val *item = unsafe_yyjson_get_first(root);
+
+    for (size_t n = unsafe_yyjson_get_len(root); n > 0; n--) {
+        item += is_map ? 1 : 0; /* the key */
+        if (unsafe_yyjson_is_obj(item) && json_may_repeat(item)) {
+            return true;
+        }
+        item = unsafe_yyjson_get_next(item);
+    }
+    return false;
+}
+
+/* False: nothing is said about the text, and nothing of the arena is held. */
+static bool json_tree_quick(weir_slice text, weir_arena *arena, weir_tree *out)
+{
+    json_pool pool = { .arena = arena, .is_all = true };
+    yyjson_read_err why = { 0 };
+    const size_t n_values = text.len / QUICK_DENSITY + HEAD_VALUES;
+    const size_t bytes = json_round(text.len + PAD) + n_values * sizeof(yyjson_val);
+    yyjson_doc *doc = json_parse(text, &pool, bytes, &why);
+
+    if (doc == NULL || json_is_doubtful(doc->root)) {
+        weir_arena_trim(arena, pool.text);
+        return false;
+    }
+    weir_arena_trim(arena, unsafe_yyjson_get_next(doc->root));
+    *out = (weir_tree){ .root = weir_value_tag(doc->root, 0), .copy = pool.text };
+    return true;
+}
+
+static weir_status json_tree_careful(weir_slice text, weir_arena *arena, weir_tree *out,
+                                     weir_err *err)
+{
+    json_pool pool = { .arena = arena };
+    yyjson_read_err why = { 0 };
     size_t n_values = 0;
     weir_status st = weir_json_walk(text, &n_values, err);
 
@@ -90,30 +214,26 @@ weir_status weir_json_tree(weir_slice text, weir_arena *arena, weir_tree *out,
         return weir_fail(err, WEIR_EDATA, "json: more than %zu values",
                          WEIR_TREE_MAX / sizeof(yyjson_val));
     }
-    size_t bytes = json_round(text.len + PAD) + json_tree_bytes(text.len, n_values);
-    json_pool pool = { .arena = arena, .at = weir_arena_alloc(arena, bytes) };
-
-    if (pool.at == NULL) {
-        return weir_fail(err, WEIR_ENOMEM, "json: out of memory");
-    }
-    pool.end = pool.at + bytes;
-    pool.text = pool.at;
-
-    yyjson_alc alc = { pool_malloc, pool_realloc, pool_free, &pool };
-    yyjson_read_err read_err = { 0 };
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.data, text.len,
-                                       YYJSON_READ_NOFLAG, &alc, &read_err);
+    yyjson_doc *doc = json_parse(
+        text, &pool, json_round(text.len + PAD) + json_tree_bytes(text.len, n_values),
+        &why);
 
     if (doc == NULL) {
-        if (read_err.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
+        if (why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
             return weir_fail(err, WEIR_ENOMEM, "json: out of memory");
         }
-        return weir_fail(err, WEIR_EDATA, "json: byte %zu: %s", read_err.pos,
-                         read_err.msg);
+        return weir_fail(err, WEIR_EDATA, "json: byte %zu: %s", why.pos, why.msg);
     }
-    *out = (weir_tree){ .root = weir_value_tag(yyjson_doc_get_root(doc), 0),
-                        .copy = pool.text };
+    *out = (weir_tree){ .root = weir_value_tag(doc->root, 0), .copy = pool.text };
     return WEIR_OK;
+}
+
+weir_status weir_json_tree(weir_slice text, weir_arena *arena, weir_tree *out,
+                           weir_err *err)
+{
+    return text.len <= QUICK_TEXT && json_tree_quick(text, arena, out)
+               ? WEIR_OK
+               : json_tree_careful(text, arena, out, err);
 }
 
 static weir_status json_walk_slot(weir_slice data, weir_err *err)

@@ -64,28 +64,24 @@ static bool pointer_unescape(weir_slice token, char *to, size_t *len)
 static const weir_value *pointer_step(const weir_value *v, weir_slice name)
 {
     size_t index = 0;
+    const weir_type type = weir_val_type(v);
 
-    switch (weir_val_type(v)) {
-    case WEIR_TYPE_MAP:
+    if (type == WEIR_TYPE_MAP) {
         return weir_val_member(v, name);
-    case WEIR_TYPE_ARRAY:
-        return pointer_index(name, &index) ? weir_val_item(v, index) : NULL;
-    default:
-        return NULL;
     }
+    return type == WEIR_TYPE_ARRAY && pointer_index(name, &index)
+               ? weir_val_item(v, index)
+               : NULL;
 }
 
-/* A step by a token as it is written, with its escapes. */
-static const weir_value *pointer_step_raw(const weir_value *v, weir_slice token)
+/* A step by a token that is written with escapes. */
+static const weir_value *pointer_step_escaped(const weir_value *v, weir_slice token)
 {
     char stack[POINTER_STACK];
     char *name = stack;
     size_t len = 0;
     const weir_value *found = NULL;
 
-    if (memchr(token.data, '~', token.len) == NULL) {
-        return pointer_step(v, token);
-    }
     if (token.len > sizeof(stack) && (name = malloc(token.len)) == NULL) {
         return NULL;
     }
@@ -105,10 +101,14 @@ const weir_value *weir_val_at(const weir_value *v, const char *pointer)
     }
     while (v != NULL && *pointer == '/') {
         const char *begin = pointer + 1;
-        size_t len = strcspn(begin, "/");
+        bool has_escape = false;
 
-        v = pointer_step_raw(v, (weir_slice){ begin, len });
-        pointer = begin + len;
+        for (pointer = begin; *pointer != '/' && *pointer != '\0'; pointer++) {
+            has_escape = has_escape || *pointer == '~';
+        }
+        const weir_slice token = { begin, (size_t)(pointer - begin) };
+
+        v = has_escape ? pointer_step_escaped(v, token) : pointer_step(v, token);
     }
     return *pointer == '\0' ? v : NULL; /* else it did not begin with a slash */
 }

@@ -29,53 +29,41 @@ static const weir_value *value_of_msgpack(const msgpack_object *obj)
     return weir_value_tag(obj, WEIR_VALUE_MSGPACK);
 }
 
+/* The lowest byte of a tag: three bits of type, and above them the subtype. */
 static weir_type value_type_json(const yyjson_val *val)
 {
-    switch (unsafe_yyjson_get_type((void *)(uintptr_t)val)) {
-    case YYJSON_TYPE_NULL:
-        return WEIR_TYPE_NULL;
-    case YYJSON_TYPE_BOOL:
-        return WEIR_TYPE_BOOL;
-    case YYJSON_TYPE_NUM:
-        return unsafe_yyjson_is_real((void *)(uintptr_t)val) ? WEIR_TYPE_DOUBLE
-                                                             : WEIR_TYPE_INT;
-    case YYJSON_TYPE_STR:
-        return WEIR_TYPE_STRING;
-    case YYJSON_TYPE_ARR:
-        return WEIR_TYPE_ARRAY;
-    case YYJSON_TYPE_OBJ:
-        return WEIR_TYPE_MAP;
-    default:
-        return WEIR_TYPE_NONE;
+    static const uint8_t types[8] = {
+        [YYJSON_TYPE_NONE] = WEIR_TYPE_NONE, [YYJSON_TYPE_RAW] = WEIR_TYPE_NONE,
+        [YYJSON_TYPE_NULL] = WEIR_TYPE_NULL, [YYJSON_TYPE_BOOL] = WEIR_TYPE_BOOL,
+        [YYJSON_TYPE_NUM] = WEIR_TYPE_INT,   [YYJSON_TYPE_STR] = WEIR_TYPE_STRING,
+        [YYJSON_TYPE_ARR] = WEIR_TYPE_ARRAY, [YYJSON_TYPE_OBJ] = WEIR_TYPE_MAP,
+    };
+    const uint8_t tag = (uint8_t)val->tag;
+
+    if (tag == (YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL)) {
+        return WEIR_TYPE_DOUBLE;
     }
+    return (weir_type)types[tag & YYJSON_TYPE_MASK];
 }
 
 static weir_type value_type_msgpack(const msgpack_object *obj)
 {
-    switch (obj->type) {
-    case MSGPACK_OBJECT_NIL:
-        return WEIR_TYPE_NULL;
-    case MSGPACK_OBJECT_BOOLEAN:
-        return WEIR_TYPE_BOOL;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        return WEIR_TYPE_INT;
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        return WEIR_TYPE_DOUBLE;
-    case MSGPACK_OBJECT_STR:
-        return WEIR_TYPE_STRING;
-    case MSGPACK_OBJECT_BIN:
-        return WEIR_TYPE_BINARY;
-    case MSGPACK_OBJECT_EXT:
-        return WEIR_TYPE_EXT;
-    case MSGPACK_OBJECT_ARRAY:
-        return WEIR_TYPE_ARRAY;
-    case MSGPACK_OBJECT_MAP:
-        return WEIR_TYPE_MAP;
-    default:
-        return WEIR_TYPE_NONE;
-    }
+    static const uint8_t types[] = {
+        [MSGPACK_OBJECT_NIL] = WEIR_TYPE_NULL,
+        [MSGPACK_OBJECT_BOOLEAN] = WEIR_TYPE_BOOL,
+        [MSGPACK_OBJECT_POSITIVE_INTEGER] = WEIR_TYPE_INT,
+        [MSGPACK_OBJECT_NEGATIVE_INTEGER] = WEIR_TYPE_INT,
+        [MSGPACK_OBJECT_FLOAT32] = WEIR_TYPE_DOUBLE,
+        [MSGPACK_OBJECT_FLOAT64] = WEIR_TYPE_DOUBLE,
+        [MSGPACK_OBJECT_STR] = WEIR_TYPE_STRING,
+        [MSGPACK_OBJECT_BIN] = WEIR_TYPE_BINARY,
+        [MSGPACK_OBJECT_EXT] = WEIR_TYPE_EXT,
+        [MSGPACK_OBJECT_ARRAY] = WEIR_TYPE_ARRAY,
+        [MSGPACK_OBJECT_MAP] = WEIR_TYPE_MAP,
+    };
+    const size_t type = (size_t)obj->type;
+
+    return type < sizeof(types) ? (weir_type)types[type] : WEIR_TYPE_NONE;
 }
 
 weir_type weir_val_type(const weir_value *v)
@@ -285,13 +273,68 @@ bool weir_val_next(const weir_value *v, weir_value_iter *it, const weir_value **
                                     : value_next_json(v, it, key, item);
 }
 
+/* Keys are short: no call for them. */
+static inline bool value_is_name(const char *key, weir_slice name)
+{
+    uint64_t a, b;
+    uint32_t c, d;
+
+    if (name.len > 16) {
+        return memcmp(key, name.data, name.len) == 0;
+    }
+    if (name.len >= sizeof(a)) {
+        const size_t last = name.len - sizeof(a);
+
+        memcpy(&a, key, sizeof(a));
+        memcpy(&b, name.data, sizeof(b));
+        if (a != b) {
+            return false;
+        }
+        memcpy(&a, key + last, sizeof(a));
+        memcpy(&b, name.data + last, sizeof(b));
+        return a == b;
+    }
+    if (name.len >= sizeof(c)) {
+        const size_t last = name.len - sizeof(c);
+
+        memcpy(&c, key, sizeof(c));
+        memcpy(&d, name.data, sizeof(d));
+        if (c != d) {
+            return false;
+        }
+        memcpy(&c, key + last, sizeof(c));
+        memcpy(&d, name.data + last, sizeof(d));
+        return c == d;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        if (key[i] != name.data[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const weir_value *value_member_json(yyjson_val *map, weir_slice name)
+{
+    yyjson_val *key = unsafe_yyjson_get_first(map);
+
+    for (size_t n = unsafe_yyjson_get_len(map); n > 0; n--) {
+        if (unsafe_yyjson_get_len(key) == name.len &&
+            value_is_name(unsafe_yyjson_get_str(key), name)) {
+            return value_of_json(key + 1);
+        }
+        key = unsafe_yyjson_get_next(key + 1);
+    }
+    return NULL;
+}
+
 const weir_value *weir_val_member(const weir_value *v, weir_slice name)
 {
     if (weir_val_type(v) != WEIR_TYPE_MAP || name.data == NULL) {
         return NULL;
     }
     if (!weir_value_is_msgpack(v)) {
-        return value_of_json(yyjson_obj_getn(value_json(v), name.data, name.len));
+        return value_member_json(value_json(v), name);
     }
     const msgpack_object_map *map = &value_msgpack(v)->via.map;
 
@@ -299,7 +342,7 @@ const weir_value *weir_val_member(const weir_value *v, weir_slice name)
         const msgpack_object *key = &map->ptr[i].key;
 
         if (key->type == MSGPACK_OBJECT_STR && key->via.str.size == name.len &&
-            memcmp(key->via.str.ptr, name.data, name.len) == 0) {
+            value_is_name(key->via.str.ptr, name)) {
             return value_of_msgpack(&map->ptr[i].val);
         }
     }

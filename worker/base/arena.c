@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #define ARENA_CHUNK 4096
+#define ARENA_STEP 512 /* by which a chunk that was too small grows at least */
 #define ARENA_ALIGN _Alignof(max_align_t)
 
 struct weir_arena_chunk {
@@ -50,13 +51,33 @@ void weir_arena_fini(weir_arena *arena)
     arena->n_bytes = 0;
 }
 
+/* One chunk did not do: the next one shall, if that is not too much to keep. */
+static bool arena_grow(weir_arena *arena, size_t n_bytes)
+{
+    size_t want = arena->chunk_bytes + ARENA_STEP;
+
+    if (n_bytes > WEIR_ARENA_KEPT || want > WEIR_ARENA_KEPT) {
+        return false;
+    }
+    want = n_bytes > want ? n_bytes : want;
+    arena->chunk_bytes = (want + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    weir_arena_fini(arena);
+    return true;
+}
+
 void weir_arena_reset(weir_arena *arena)
 {
     weir_arena_chunk *chunk = arena->chunks;
+    const size_t n_bytes = arena->n_bytes;
 
     arena->n_bytes = 0;
     if (chunk == NULL) {
         return;
+    }
+    if (chunk->next != NULL || chunk->cap > arena_chunk_cap(arena)) {
+        if (arena_grow(arena, n_bytes)) {
+            return;
+        }
     }
     if (chunk->next != NULL) {
         arena_free_chunks(chunk->next);
@@ -117,6 +138,21 @@ void *weir_arena_alloc(weir_arena *arena, size_t n)
     chunk->used += n;
     arena->n_bytes += n;
     return data;
+}
+
+void weir_arena_trim(weir_arena *arena, const void *end)
+{
+    weir_arena_chunk *chunk = arena->chunks;
+    const uintptr_t at = (uintptr_t)end;
+    const uintptr_t begin = chunk == NULL ? 0 : (uintptr_t)chunk->data;
+
+    if (chunk == NULL || at < begin || at > begin + chunk->used) {
+        return;
+    }
+    const size_t used = (at - begin + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+
+    arena->n_bytes -= chunk->used - used;
+    chunk->used = used;
 }
 
 void *weir_arena_zalloc(weir_arena *arena, size_t n)

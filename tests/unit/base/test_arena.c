@@ -75,6 +75,47 @@ static void a_large_piece_leaves_the_room_of_the_chunk(void **state)
     weir_arena_fini(&arena);
 }
 
+static void work_that_is_alike_finds_its_room_after_a_reset(void **state)
+{
+    weir_arena arena;
+    void *last = NULL;
+
+    (void)state;
+    weir_arena_init(&arena, 1024);
+    for (int i = 0; i < 10; i++) {
+        assert_non_null(weir_arena_alloc(&arena, 600));
+        last = weir_arena_alloc(&arena, 2400);
+        weir_arena_reset(&arena);
+    }
+    assert_non_null(arena.chunks);
+    assert_non_null(weir_arena_alloc(&arena, 600));
+    assert_ptr_equal(weir_arena_alloc(&arena, 2400), last);
+    weir_arena_fini(&arena);
+}
+
+static void what_is_trimmed_is_handed_out_again(void **state)
+{
+    weir_arena arena;
+
+    (void)state;
+    weir_arena_init(&arena, 1024);
+    weir_arena_trim(&arena, &arena); /* empty: nothing to do */
+
+    char *piece = weir_arena_alloc(&arena, 500);
+
+    weir_arena_trim(&arena, piece + 33);
+    assert_int_equal(arena.n_bytes, 48);
+    assert_ptr_equal(weir_arena_alloc(&arena, 16), piece + 48);
+
+    char *own = weir_arena_alloc(&arena, 5000);
+    const size_t n_bytes = arena.n_bytes;
+
+    weir_arena_trim(&arena, own + 8); /* not in the chunk being filled */
+    assert_int_equal(arena.n_bytes, n_bytes);
+    assert_ptr_equal(weir_arena_alloc(&arena, 16), piece + 64);
+    weir_arena_fini(&arena);
+}
+
 static void sizes_that_cannot_be_are_refused(void **state)
 {
     weir_arena arena;
@@ -118,6 +159,8 @@ int main(void)
         cmocka_unit_test(a_reset_keeps_a_chunk_and_gives_the_same_memory_again),
         cmocka_unit_test(a_reset_does_not_keep_what_was_made_for_a_large_piece),
         cmocka_unit_test(a_large_piece_leaves_the_room_of_the_chunk),
+        cmocka_unit_test(work_that_is_alike_finds_its_room_after_a_reset),
+        cmocka_unit_test(what_is_trimmed_is_handed_out_again),
         cmocka_unit_test(sizes_that_cannot_be_are_refused),
         cmocka_unit_test(copies_end_with_a_nul_and_absent_stays_absent),
     };

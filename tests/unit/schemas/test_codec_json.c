@@ -204,6 +204,60 @@ static void duplicates_are_found_in_maps_of_any_size(void **state)
     }
 }
 
+/* The same text with `n` spaces behind each byte that is not within quotes. */
+static char *spread(const char *text, size_t n)
+{
+    weir_buf buf = { 0 };
+    bool is_quoted = false;
+
+    for (; *text != '\0'; text++) {
+        is_quoted = is_quoted != (*text == '"');
+        weir_buf_char(&buf, *text);
+        for (size_t i = 0; i < n && !is_quoted; i++) {
+            weir_buf_char(&buf, ' ');
+        }
+    }
+    return weir_buf_take(&buf);
+}
+
+/* How dense a text is decides how it is parsed, but not what is refused. */
+static void limits_hold_however_dense_the_text_is(void **state)
+{
+    static const struct {
+        const char *text;
+        weir_status want;
+    } rows[] = {
+        { "{\"a\":1,\"b\":2,\"a\":3}", WEIR_EDATA },
+        { "{\"a\":1,\"b\":{\"c\":1,\"d\":2,\"c\":3}}", WEIR_EDATA },
+        { "[{\"a\":1},{\"a\":1,\"long name of a key\":2,\"long name of a key\":3}]",
+          WEIR_EDATA },
+        { "{\"\":1,\"\":2}", WEIR_EDATA },
+        { "{\"a\":1,\"\\u0061\":2}", WEIR_EDATA },
+        { "{\"a\":[{\"b\":1,\"b\":2}]}", WEIR_OK },
+        { "{\"a\":1,\"b\":{\"a\":1,\"b\":2}}", WEIR_OK },
+        { "[{\"a\":1},{\"a\":1}]", WEIR_OK },
+    };
+    char deep[2 * (WEIR_JSON_DEPTH + 1) + 1] = { 0 };
+
+    for (size_t n = 0; n < 12; n++) {
+        char *text;
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            text = spread(rows[i].text, n);
+            assert_int_equal(decode(*state, weir_slice_of(text), NULL), rows[i].want);
+            free(text);
+        }
+        for (size_t more = 0; more < 2; more++) {
+            (void)nested(deep, WEIR_JSON_DEPTH + more);
+            text = spread(deep, n);
+            assert_int_equal(decode(*state, weir_slice_of(text), NULL),
+                             more == 0 ? WEIR_OK : WEIR_EDATA);
+            free(text);
+            memset(deep, 0, sizeof(deep));
+        }
+    }
+}
+
 static void a_tombstone_has_no_value(void **state)
 {
     fixture *fx = *state;
@@ -297,6 +351,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(depth_ends_at_128, setup, teardown),
         cmocka_unit_test_setup_teardown(duplicates_are_found_in_maps_of_any_size, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(limits_hold_however_dense_the_text_is, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_tombstone_has_no_value, setup, teardown),
         cmocka_unit_test_setup_teardown(values_outlive_the_bytes_they_came_from, setup,
