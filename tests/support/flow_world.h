@@ -9,6 +9,7 @@
 #ifndef WEIR_TESTS_FLOW_WORLD_H
 #define WEIR_TESTS_FLOW_WORLD_H
 
+#include "worker/base/check.h"
 #include "worker/engine/flow_private.h"
 
 #include <setjmp.h>
@@ -158,6 +159,7 @@ static inline weir_job *world_take(world *w)
 /* What a pool thread does before it calls the function. */
 static inline void world_start(world *w, weir_job *job)
 {
+    WEIR_ASSERT(job != NULL); /* the compiler sees that a claim may give none */
     weir_job_move(job, WEIR_JOB_RUNNING);
     job->n_attempts++;
     job->begun_us = w->now;
