@@ -269,11 +269,12 @@ static weir_slice call_put(char **at, weir_slice from)
     return out;
 }
 
-/* One piece of the arena holds it all: weir_out | headers | key | data | names, values. */
+/* One piece of the arena holds it all: weir_out | headers | room for those that the engine adds
+ * | key | data | names, values. */
 static weir_out *call_copy_output(weir_call *call, const weir_output *output,
                                   size_t bytes, bool owns_data)
 {
-    size_t headers_bytes = output->n_headers * sizeof(weir_header);
+    size_t headers_bytes = (output->n_headers + WEIR_OUT_ROOM) * sizeof(weir_header);
     size_t copied = bytes - (owns_data ? output->data.len : 0);
     size_t total = sizeof(weir_out) + headers_bytes + copied + output->n_headers + 1;
     char *at = weir_arena_alloc(call->arena, total);
@@ -290,8 +291,9 @@ static weir_out *call_copy_output(weir_call *call, const weir_output *output,
     out->time_ms = -1;
     out->key = call_put(&at, output->key);
     out->data = owns_data ? output->data : call_put(&at, output->data);
-    out->headers = output->n_headers > 0 ? headers : NULL;
+    out->headers = headers;
     out->n_headers = output->n_headers;
+    out->n_room = WEIR_OUT_ROOM;
     for (size_t i = 0; i < output->n_headers; i++) {
         size_t len = strlen(output->headers[i].name) + 1;
 

@@ -4,7 +4,7 @@
  * output - one event to publish: a result or a dead letter.
  *
  * Lives in its job's arena. The engine sets target and owner; the sink reads it between
- * send() and done() and changes nothing.
+ * send() and done() and changes nothing but the fields that are its own.
  */
 #ifndef WEIR_SCHEMAS_OUTPUT_H
 #define WEIR_SCHEMAS_OUTPUT_H
@@ -12,6 +12,9 @@
 #include "worker/base/slice.h"
 
 #include <stdatomic.h>
+
+/* Headers that the engine adds to a result: weir.position, weir.hops, and a trace's two. */
+#define WEIR_OUT_ROOM 4
 
 typedef struct weir_out {
     struct weir_out *next; /* of the same job, in the order of emit */
@@ -25,6 +28,10 @@ typedef struct weir_out {
     int32_t partition;  /* -1: by the partitioner */
     int64_t time_ms;    /* -1: now */
     void *owner;        /* the engine's job */
+    void *carried;      /* the sink's own, from send() to done() */
+    uint32_t suspicion; /* the sink's own, from one send to the next; 0 at first */
+    /* headers that fit in place behind n_headers; only where the array is in the arena */
+    uint8_t n_room;
     atomic_uchar state; /* the engine's: see settle.c */
 } weir_out;
 

@@ -3,6 +3,7 @@
 /* deadletter - see deadletter.h. */
 #include "worker/engine/deadletter.h"
 
+#include "schemas/position.h"
 #include "worker/base/clock.h"
 
 #include <stdio.h>
@@ -49,10 +50,13 @@ static void dead_text(dead_headers *h, const char *name, const char *text)
 
 static void dead_number(dead_headers *h, const char *name, uint64_t value)
 {
-    char text[24];
+    char *text = weir_arena_alloc(&h->job->out_arena, WEIR_POS_TEXT_MAX);
 
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-    dead_text(h, name, text);
+    if (text == NULL) {
+        h->has_failed = true;
+        return;
+    }
+    dead_add(h, name, (weir_slice){ text, weir_u64_format(value, text) });
 }
 
 static void dead_time(dead_headers *h, const char *name, int64_t wall_ms)
@@ -200,16 +204,67 @@ static bool stamp_repeats(const dead_headers *stamp, const weir_header *header)
     return false;
 }
 
+/* The position as text; not weir_ev_position(), which has to mind other threads and takes a
+ * long one from the heap. */
+static void stamp_position(dead_headers *stamp)
+{
+    const weir_event *ev = &stamp->job->ev;
+    char *text =
+        weir_arena_alloc(&stamp->job->out_arena, ev->where.len + WEIR_POS_TEXT_MAX);
+
+    if (text == NULL) {
+        stamp->has_failed = true;
+        return;
+    }
+    if (ev->where.len > 0) {
+        memcpy(text, ev->where.data, ev->where.len);
+    }
+    const size_t len =
+        weir_pos_format(ev->receipt.pos, ev->is_redis, text + ev->where.len);
+
+    dead_add(stamp, "weir.position", (weir_slice){ text, ev->where.len + len });
+}
+
+/* Adds the stamp to one output, in place where there is room. */
+static weir_status stamp_out(const dead_headers *stamp, weir_out *out)
+{
+    /* With room, the array is in the job's arena and nobody else's. */
+    weir_header *all = (weir_header *)(uintptr_t)out->headers;
+    size_t n = 0;
+
+    if (out->n_room < stamp->n) {
+        all = weir_arena_alloc(&stamp->job->out_arena,
+                               (out->n_headers + stamp->n) * sizeof(*all));
+    }
+    if (all == NULL) {
+        return WEIR_ENOMEM;
+    }
+    for (size_t i = 0; i < out->n_headers; i++) {
+        if (!stamp_repeats(stamp, &out->headers[i])) {
+            all[n++] = out->headers[i];
+        }
+    }
+    memcpy(all + n, stamp->headers, stamp->n * sizeof(*all));
+    out->headers = all;
+    out->n_headers = n + stamp->n;
+    out->n_room = 0;
+    return WEIR_OK;
+}
+
 weir_status weir_deadletter_stamp(weir_job *job, bool is_stamped)
 {
     static const char *const carried[] = { "traceparent", "tracestate" };
     dead_headers h = { .job = job };
-    weir_header added[4];
+    weir_header added[WEIR_OUT_ROOM];
+    weir_status st = WEIR_OK;
     weir_slice value;
 
+    if (job->call.outs == NULL) {
+        return WEIR_OK;
+    }
     h.headers = added;
     if (is_stamped) {
-        dead_add(&h, "weir.position", weir_ev_position(&job->ev));
+        stamp_position(&h);
     }
     dead_number(&h, "weir.hops", weir_deadletter_hops(&job->ev) + 1);
     for (size_t i = 0; i < 2 && job->ev.n_headers > 0; i++) {
@@ -220,23 +275,9 @@ weir_status weir_deadletter_stamp(weir_job *job, bool is_stamped)
     if (h.has_failed) {
         return WEIR_ENOMEM;
     }
-    for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
-        weir_header *all =
-            weir_arena_alloc(&job->out_arena, (out->n_headers + h.n) * sizeof(*all));
-
-        if (all == NULL) {
-            return WEIR_ENOMEM;
-        }
-        size_t n = 0;
-
-        for (size_t i = 0; i < out->n_headers; i++) {
-            if (!stamp_repeats(&h, &out->headers[i])) {
-                all[n++] = out->headers[i];
-            }
-        }
-        memcpy(all + n, added, h.n * sizeof(*all));
-        out->headers = all;
-        out->n_headers = n + h.n;
+    for (weir_out *out = job->call.outs; out != NULL && st == WEIR_OK;
+         out = out->next) {
+        st = stamp_out(&h, out);
     }
-    return WEIR_OK;
+    return st;
 }

@@ -116,6 +116,7 @@ static weir_status dest_add_locked(weir_engine *e, weir_dest **dest, uint16_t *i
     }
     e->dests = grown;
     *index = (uint16_t)e->n_dests;
+    (*dest)->index = *index;
     e->dests[e->n_dests++] = *dest;
     *dest = NULL;
     return WEIR_OK;
@@ -178,24 +179,37 @@ bool weir_dest_is_dead(void *arg, const char *name)
     return false;
 }
 
+/* The destination that a function named, or `to`. NULL: *code is set. */
+static const weir_dest *dest_of_output(weir_line *line, const char *address, int *code)
+{
+    const char *to = address == NULL ? line->sub->to : address;
+    weir_err err;
+    uint16_t index;
+    const weir_status st = weir_dest_get(line->e, to, NULL, &index, &err);
+
+    if (st != WEIR_OK) {
+        *code = st == WEIR_ENOMEM ? ENOMEM : ENXIO;
+        return NULL;
+    }
+    return weir_dest_at(line->e, index);
+}
+
 int weir_dest_resolve(void *arg, const char *address, weir_out *out)
 {
     weir_line *line = arg;
-    const char *to = address == NULL ? line->sub->to : address;
-    const weir_dest *dest;
-    weir_err err;
-    uint16_t index;
+    const weir_dest *dest = NULL;
+    int code = 0;
 
-    switch (weir_dest_get(line->e, to, NULL, &index, &err)) {
-    case WEIR_OK:
-        break;
-    case WEIR_ENOMEM:
-        return ENOMEM;
-    default:
-        return ENXIO;
+    if (address == NULL) {
+        dest = atomic_load_explicit(&line->to, memory_order_acquire);
     }
-    dest = weir_dest_at(line->e, index);
-    out->address = index;
+    if (dest == NULL && (dest = dest_of_output(line, address, &code)) == NULL) {
+        return code;
+    }
+    if (address == NULL) {
+        atomic_store_explicit(&line->to, dest, memory_order_release);
+    }
+    out->address = dest->index;
     out->sink = dest->sink;
     out->target = dest->target;
     return 0;

@@ -22,6 +22,7 @@
 #include "worker/engine/lane.h"
 
 typedef struct weir_line weir_line;
+typedef struct weir_dest weir_dest;
 typedef struct weir_pool weir_pool;
 typedef struct weir_watch weir_watch;
 
@@ -107,6 +108,8 @@ struct weir_line {
     /* Its `to` and dead-letter addresses, as indexes of e->dests; dest_lock. */
     uint16_t *dests;
     size_t n_dests;
+    /* Where outputs without an address go; NULL until the first one. */
+    _Atomic(const weir_dest *) to;
     size_t largest; /* bytes that a record of its sources may have; 0: not known */
 
     weir_lock inbox_lock;
@@ -122,9 +125,11 @@ struct weir_line {
 };
 
 /* A destination that outputs go to. */
-typedef struct weir_dest {
+struct weir_dest {
+    /* These four never change. */
     char *address;
-    uint16_t sink; /* index of the queue */
+    uint16_t index; /* in e->dests */
+    uint16_t sink;  /* index of the queue */
     void *target;
     /* The rest is guarded by dest_lock. */
     bool is_configured; /* `to` or `dead` of the file: never given up */
@@ -133,7 +138,7 @@ typedef struct weir_dest {
     char text[256];     /* what is wrong with it; empty: nothing */
     char told[256];     /* what the log has been told */
     bool has_told;
-} weir_dest;
+};
 
 struct weir_engine {
     const weir_engine_setup *setup;

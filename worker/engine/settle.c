@@ -32,17 +32,16 @@ enum { OUT_NEW = 0, OUT_WITH_SINK, OUT_OK, OUT_FAILED };
 
 /* -- what is sent ---------------------------------------------------------------------- */
 
-static void settle_charge(weir_line *line, weir_job *job)
+/* Bytes of its outputs that the budget has not been charged for. */
+static size_t settle_charge(weir_job *job, size_t bytes)
 {
-    size_t bytes = 0;
+    size_t more = 0;
 
-    for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
-        bytes += out->key.len + out->data.len + sizeof(*out);
-    }
     if (bytes > job->out_charged) {
-        weir_budget_out_add(&line->e->budget, bytes - job->out_charged);
+        more = bytes - job->out_charged;
         job->out_charged = bytes;
     }
+    return more;
 }
 
 /* Replaces the job's outputs by its dead letter. */
@@ -113,9 +112,12 @@ static settle_plan settle_prepare_dead(weir_line *line, weir_job *job)
     return settle_make_dead(line, job) == WEIR_OK ? PLAN_SEND : PLAN_LATER;
 }
 
-static settle_plan settle_prepare(weir_line *line, weir_job *job)
+/* *n_charged: grows by the bytes that the caller has to charge the budget for. */
+static settle_plan settle_prepare(weir_line *line, weir_job *job, size_t *n_charged)
 {
+    const weir_engine_queue *queues = line->e->setup->queues;
     bool is_late_open = false;
+    size_t bytes = 0;
 
     if (job->reason != WEIR_REASON_NONE && !job->is_dead_made) {
         const settle_plan plan = settle_prepare_dead(line, job);
@@ -131,11 +133,11 @@ static settle_plan settle_prepare(weir_line *line, weir_job *job)
     }
     for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
         out->owner = job;
-        is_late_open =
-            is_late_open || !line->e->setup->queues[out->sink].sink->keeps_order;
+        bytes += out->key.len + out->data.len + sizeof(*out);
+        is_late_open = is_late_open || !queues[out->sink].sink->keeps_order;
     }
     job->is_late_open = is_late_open;
-    settle_charge(line, job);
+    *n_charged += settle_charge(job, bytes);
     return PLAN_SEND;
 }
 
@@ -147,16 +149,28 @@ typedef struct settle_round {
     int64_t now;
     weir_flow_news *news;
     uint16_t sink;
-    weir_out *outs[SETTLE_BATCH];
+    weir_out **outs; /* room for SETTLE_BATCH */
     size_t n_outs;
-    bool is_full; /* the sink has no room: nothing more goes in this round */
+    size_t n_charged; /* bytes of outputs that the budget does not know of yet */
+    bool is_full;     /* the sink has no room: nothing more goes in this round */
 } settle_round;
+
+/* Who has an output sets its state; n_unanswered, or the flow, orders that before the next. */
+static void settle_mark(weir_out *out, unsigned char state)
+{
+    atomic_store_explicit(&out->state, state, memory_order_relaxed);
+}
+
+static unsigned char settle_state(const weir_out *out)
+{
+    return atomic_load_explicit(&out->state, memory_order_relaxed);
+}
 
 /* What a job's outputs became: all with the sink, or some still to be sent. */
 static bool settle_is_all_sent(const weir_job *job)
 {
     for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
-        if (out->state == OUT_NEW) {
+        if (settle_state(out) == OUT_NEW) {
             return false;
         }
     }
@@ -168,6 +182,10 @@ static void settle_flush(settle_round *round)
     weir_engine *e = round->line->e;
     size_t n_taken = 0;
 
+    if (round->n_charged > 0) {
+        weir_budget_out_add(&e->budget, round->n_charged);
+        round->n_charged = 0;
+    }
     if (round->n_outs == 0) {
         return;
     }
@@ -180,7 +198,7 @@ static void settle_flush(settle_round *round)
         weir_job *job = round->outs[i]->owner;
 
         round->is_full = true;
-        round->outs[i]->state = OUT_NEW;
+        settle_mark(round->outs[i], OUT_NEW);
         atomic_fetch_sub(&job->n_unanswered, 1);
     }
     round->n_outs = 0;
@@ -193,7 +211,7 @@ static void settle_queue_out(settle_round *round, weir_out *out)
         settle_flush(round);
     }
     round->sink = out->sink;
-    out->state = OUT_WITH_SINK;
+    settle_mark(out, OUT_WITH_SINK);
     round->outs[round->n_outs++] = out;
 }
 
@@ -202,19 +220,21 @@ static void settle_queue_job(settle_round *round, weir_job *job)
     unsigned n = 0;
 
     for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
-        if (out->state == OUT_FAILED) {
-            out->state = OUT_NEW;
+        if (settle_state(out) == OUT_FAILED) {
+            settle_mark(out, OUT_NEW);
         }
-        n += out->state == OUT_NEW;
+        n += settle_state(out) == OUT_NEW;
     }
     if (!job->has_hold) {
+        /* Nothing of it is with a sink: nobody else looks at it until send(). */
         job->has_hold = true;
-        n++;
-        atomic_store(&job->answers, 0);
+        atomic_store_explicit(&job->answers, 0, memory_order_relaxed);
+        atomic_store_explicit(&job->n_unanswered, n + 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add(&job->n_unanswered, n);
     }
-    atomic_fetch_add(&job->n_unanswered, n);
     for (weir_out *out = job->call.outs; out != NULL; out = out->next) {
-        if (out->state == OUT_NEW) {
+        if (settle_state(out) == OUT_NEW) {
             settle_queue_out(round, out);
         }
     }
@@ -243,7 +263,7 @@ static void settle_judge(weir_line *line, weir_job *job, int64_t now)
         return;
     }
     for (const weir_out *out = job->call.outs; out != NULL; out = out->next) {
-        if (out->state == OUT_FAILED &&
+        if (settle_state(out) == OUT_FAILED &&
             weir_dest_at(line->e, out->address)->is_configured) {
             is_named_only = false;
         }
@@ -295,7 +315,7 @@ static void settle_conclude(settle_round *round, weir_job **jobs, size_t n)
 
     settle_flush(round);
     for (size_t i = 0; i < n; i++) {
-        if (settle_is_all_sent(jobs[i])) {
+        if (!round->is_full || settle_is_all_sent(jobs[i])) {
             sent[n_sent++] = jobs[i];
         } else {
             unsent[n_unsent++] = jobs[i];
@@ -339,12 +359,13 @@ static void settle_aside(weir_line *line, weir_job *job, settle_plan plan, int64
 void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
                       weir_flow_news *news)
 {
-    settle_round round = { .line = line, .now = now, .news = news };
+    weir_out *outs[SETTLE_BATCH];
+    settle_round round = { .line = line, .now = now, .news = news, .outs = outs };
     weir_job *batch[SETTLE_BATCH];
     size_t n = 0;
 
     for (weir_job *job; (job = weir_chain_pop(jobs)) != NULL;) {
-        const settle_plan plan = settle_prepare(line, job);
+        const settle_plan plan = settle_prepare(line, job, &round.n_charged);
 
         if (plan != PLAN_SEND) {
             settle_aside(line, job, plan, now, news);
@@ -388,12 +409,14 @@ void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
             const weir_sent_result *result = &results[i];
 
             job = result->out->owner;
-            if (result->sent != WEIR_SENT_OK) {
-                settle_log_failure(e, result);
-            }
-            result->out->state = result->sent == WEIR_SENT_OK ? OUT_OK : OUT_FAILED;
             next = weir_line_part_of(job)->intake->line;
-            atomic_fetch_or(&job->answers, 1u << result->sent);
+            if (result->sent == WEIR_SENT_OK) {
+                settle_mark(result->out, OUT_OK);
+            } else {
+                settle_log_failure(e, result);
+                settle_mark(result->out, OUT_FAILED);
+                atomic_fetch_or(&job->answers, 1u << result->sent);
+            }
             if (atomic_fetch_sub(&job->n_unanswered, 1) != 1) {
                 continue;
             }

@@ -244,6 +244,37 @@ deadletter_stamp_replaces_what_a_function_copied_from_its_cause(void **state)
     job_end(job);
 }
 
+static void
+deadletter_stamp_uses_the_room_of_an_output_and_no_more_than_there_is(void **state)
+{
+    weir_header roomy[1 + WEIR_OUT_ROOM] = { { "mine", WEIR_SLICE_LIT("1") } };
+    weir_header tight[1 + 1] = { { "mine", WEIR_SLICE_LIT("2") } };
+    weir_job *job = job_new();
+    weir_out second = {
+        .data = WEIR_SLICE_LIT("2"), .headers = tight, .n_headers = 1, .n_room = 1
+    };
+    weir_out first = { .next = &second,
+                       .data = WEIR_SLICE_LIT("1"),
+                       .headers = roomy,
+                       .n_headers = 1,
+                       .n_room = WEIR_OUT_ROOM };
+
+    (void)state;
+    job->call.outs = &first;
+    assert_int_equal(weir_deadletter_stamp(job, true), WEIR_OK);
+    assert_ptr_equal(first.headers, roomy);
+    assert_ptr_not_equal(second.headers, tight);
+    assert_string_equal(header(&first, "mine"), "1");
+    assert_string_equal(header(&second, "mine"), "2");
+    assert_string_equal(header(&first, "weir.hops"), "4");
+    assert_string_equal(header(&second, "weir.hops"), "4");
+    /* a second stamp, after one that had run out of memory, says nothing twice */
+    assert_int_equal(weir_deadletter_stamp(job, true), WEIR_OK);
+    assert_int_equal(first.n_headers, 4);
+    assert_int_equal(second.n_headers, 4);
+    job_end(job);
+}
+
 static void deadletter_stamp_leaves_the_position_out_when_told_to(void **state)
 {
     weir_job *job = job_new();
@@ -269,6 +300,8 @@ int main(void)
         cmocka_unit_test(deadletter_stamp_gives_results_position_hops_and_trace),
         cmocka_unit_test(
             deadletter_stamp_replaces_what_a_function_copied_from_its_cause),
+        cmocka_unit_test(
+            deadletter_stamp_uses_the_room_of_an_output_and_no_more_than_there_is),
         cmocka_unit_test(deadletter_stamp_leaves_the_position_out_when_told_to),
     };
 
