@@ -21,8 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENT_MIN_EVENTS 1000   /* fewer make the fetcher stall between responses */
-#define CLIENT_MAX_EVENTS 100000 /* the library's own default; more brings nothing */
+#define CLIENT_MIN_EVENTS 1000 /* fewer make the fetcher stall between responses */
+/* A few milliseconds of reading; more only pushes what is read out of the cache. */
+#define CLIENT_MAX_EVENTS 30000
+#define CLIENT_EVENT_COST 400    /* what the client keeps for one beyond its bytes */
+#define CLIENT_MIN_FETCH 1000000 /* message.max.bytes: the library takes no less */
+#define CLIENT_MAX_FETCH 2000000
 #define CLIENT_MIN_KBYTES 1024
 #define CLIENT_MAX_KBYTES 65536 /* the library's own default */
 #define CLIENT_PARTS_OF_BYTES                                                          \
@@ -102,21 +106,38 @@ static void client_never(const weir_source_setup *setup, weir_buf *out)
     }
 }
 
+/* How much the client may fetch ahead. */
+static void client_pace(weir_kafka_reader *src)
+{
+    const weir_source_setup *setup = src->setup;
+    const size_t fitting = setup->max_bytes / CLIENT_EVENT_COST;
+
+    src->pace = (weir_kafka_pace){
+        .full_events =
+            client_clamp(setup->max_events < fitting ? setup->max_events : fitting,
+                         CLIENT_MIN_EVENTS, CLIENT_MAX_EVENTS),
+        .full_bytes = client_clamp(setup->max_bytes / CLIENT_PARTS_OF_BYTES / 1024,
+                                   CLIENT_MIN_KBYTES, CLIENT_MAX_KBYTES) *
+                      1024,
+    };
+}
+
 static weir_status client_conf(weir_kafka_reader *src, rd_kafka_conf_t **out,
                                weir_err *err)
 {
     const weir_source_setup *setup = src->setup;
-    char id[256], events[32], kbytes[32];
+    char id[256], events[32], kbytes[32], fetch[32];
     weir_kafka_prop props[24];
     weir_buf never = { 0 };
     size_t n = 0;
 
     snprintf(id, sizeof(id), "%s.%s", setup->service, setup->instance);
-    snprintf(events, sizeof(events), "%zu",
-             client_clamp(setup->max_events, CLIENT_MIN_EVENTS, CLIENT_MAX_EVENTS));
-    snprintf(kbytes, sizeof(kbytes), "%zu",
-             client_clamp(setup->max_bytes / CLIENT_PARTS_OF_BYTES / 1024,
-                          CLIENT_MIN_KBYTES, CLIENT_MAX_KBYTES));
+    client_pace(src);
+    snprintf(events, sizeof(events), "%zu", src->pace.full_events);
+    snprintf(kbytes, sizeof(kbytes), "%zu", src->pace.full_bytes / 1024);
+    snprintf(
+        fetch, sizeof(fetch), "%zu",
+        client_clamp(src->pace.full_bytes / 2, CLIENT_MIN_FETCH, CLIENT_MAX_FETCH));
     props[n++] = (weir_kafka_prop){ "client.id", id, false };
     props[n++] = (weir_kafka_prop){ "group.id", setup->group, false };
     props[n++] = (weir_kafka_prop){ "enable.auto.commit", "false", false };
@@ -131,6 +152,8 @@ static weir_status client_conf(weir_kafka_reader *src, rd_kafka_conf_t **out,
     /* New partitions and topics are noticed this soon; the library's 5 minutes are long. */
     props[n++] =
         (weir_kafka_prop){ "topic.metadata.refresh.interval.ms", "30000", true };
+    /* One answer of a broker comes on top of a full queue. */
+    props[n++] = (weir_kafka_prop){ "fetch.max.bytes", fetch, true };
     if (src->caps.has_backoff) {
         props[n++] = (weir_kafka_prop){ "fetch.queue.backoff.ms", "5", false };
     }

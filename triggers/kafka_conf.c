@@ -50,6 +50,7 @@ void weir_kafka_caps_of(int version, weir_kafka_caps *out)
         .seek_scale = v < KAFKA_VERSION(2, 1, 0) ? 1000 : 1,
         .has_epochs = v >= KAFKA_VERSION(2, 1, 0),
         .has_backoff = v >= KAFKA_VERSION(2, 2, 0),
+        .has_batches = v >= KAFKA_VERSION(2, 13, 2),
         .has_telemetry = v >= KAFKA_VERSION(2, 5, 0),
         .has_cooperative = v >= KAFKA_VERSION(2, 6, 1),
         .has_kip848 = v >= KAFKA_VERSION(2, 15, 0),

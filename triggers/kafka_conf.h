@@ -48,6 +48,7 @@ typedef struct weir_kafka_caps {
     /* from 2.6.1: cooperative-sticky does not loop for ever */
     bool has_cooperative;
     bool has_kip848;    /* from 2.15.0: group.protocol=consumer can be trusted */
+    bool has_batches;   /* from 2.13.2: batch calls also where partitions are kept */
     bool has_telemetry; /* from 2.5.0: enable.metrics.push */
     int seek_scale;     /* below 2.1.0 a seek's timeout is a thousand times too short */
     const char *refused; /* why this version is not used at all; NULL: it is */

@@ -351,6 +351,7 @@ static void group_assign(weir_kafka_reader *src, rd_kafka_t *rk,
     weir_kafka_source_trouble(src, WEIR_TROUBLE_NONE, "joined");
     if (n > 0) {
         src->host->assigned(src->host->arg, epochs, n);
+        weir_kafka_watch_assigned(src);
     }
     free(epochs);
 }

@@ -3,8 +3,7 @@
 /*
  * kafka_read - messages of the client become events, and its errors become troubles.
  *
- * Messages are polled one by one: the batch calls of the library lose or misplace some when
- * partitions come, go or seek, in nearly every version.
+ * Messages are taken in batches where that is safe; read_batch() says why and when.
  */
 #include "triggers/kafka_state.h"
 
@@ -16,8 +15,6 @@
 
 #define READ_EVENT_COST 400 /* what the client keeps for a record beyond its bytes */
 #define READ_MISSING_US 3000000
-#define READ_LOW_EVENTS                                                                \
-    512 /* fewer in the client's queue: see to it that it is filled */
 
 /* A message that an event borrows. In the event's arena. */
 typedef struct read_lent {
@@ -268,6 +265,7 @@ static void read_error(weir_kafka_reader *src, const rd_kafka_message_t *msg)
 typedef struct read_take {
     weir_event *const *evs;
     size_t cap, n, n_tracked;
+    size_t n_bytes;        /* of keys and payloads */
     weir_kafka_part *part; /* of the last message; NULL: look it up */
     /* its topic handle, alive as long as the last event borrows it */
     const void *rkt;
@@ -281,6 +279,7 @@ static bool read_give(weir_kafka_reader *src, read_take *take, weir_kafka_part *
     if (read_fill(src, take->evs[take->n], part, msg)) {
         part->position = msg->offset + 1;
         take->n++;
+        take->n_bytes += msg->len + msg->key_len;
         return true;
     }
     if (!weir_kafka_part_stash(src, part, msg, true)) {
@@ -320,15 +319,20 @@ static void read_take_stash(weir_kafka_reader *src, read_take *take)
     src->has_stash = has_stash;
 }
 
-/* One message from our queue. False: stop reading for now. */
-static bool read_take_one(weir_kafka_reader *src, read_take *take,
+/* One message from our queue. */
+static void read_take_one(weir_kafka_reader *src, read_take *take,
                           rd_kafka_message_t *msg)
 {
+    if (src->wants_new) {
+        /* One before it may have been dropped: all that follow are read again. */
+        rd_kafka_message_destroy(msg);
+        return;
+    }
     if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         read_track(src, take->evs, &take->n_tracked, take->n);
         read_error(src, msg);
         rd_kafka_message_destroy(msg);
-        return true;
+        return;
     }
     if (take->part == NULL || take->rkt != msg->rkt ||
         take->partition != msg->partition) {
@@ -346,7 +350,7 @@ static bool read_take_one(weir_kafka_reader *src, read_take *take,
         /* of an assignment that is over, or a double */
         rd_kafka_message_destroy(msg);
         take->part = NULL;
-        return true;
+        return;
     }
     if (part->is_held || part->n_stash > 0) {
         if (!weir_kafka_part_stash(src, part, msg, false)) {
@@ -354,13 +358,47 @@ static bool read_take_one(weir_kafka_reader *src, read_take *take,
             src->wants_new = true;
         }
         take->part = NULL;
-        return true;
+        return;
     }
     if (part->trouble != WEIR_TROUBLE_NONE) {
         part->n_bad = 0;
         weir_kafka_part_trouble(src, part, WEIR_TROUBLE_NONE, "read again");
     }
-    return read_give(src, take, part, msg);
+    read_give(src, take, part, msg);
+}
+
+/*
+ * Up to `most` messages of our queue into src->batch; returns how many.
+ *
+ * The library's batch calls are known for losing messages, below 2.1.0 any that stand before
+ * a barrier (which a pause or a seek puts into the queue), below 2.13.2 the one at which an
+ * error or an end of a partition was reported. In both cases the call drops a message or
+ * never had it, and has moved the library's own position past it all the same. That position
+ * (of rd_kafka_position) is used for one thing: where fetching goes on after a pause. weir
+ * never pauses; it seeks and assigns with positions of its own, so what a barrier drops is
+ * fetched again; it stores and commits from its own tracker; and what is given twice is below
+ * part->position and dropped. What remains is that the library itself pauses everything
+ * assigned while a rebalance is told. With an eager assignor all of it is revoked then, and
+ * begins at committed positions again. With a cooperative one what is kept is resumed at the
+ * library's position: there a message could be lost, so messages are polled one by one below
+ * 2.13.2. (Read in the sources of 2.0.2, 2.8.0 and 2.15.0.)
+ *
+ * Rebalances are told through the consumer's own queue, so none comes within a batch.
+ */
+static size_t read_batch(weir_kafka_reader *src, size_t most)
+{
+    rd_kafka_queue_t *queue = src->client->events;
+    size_t n = 0;
+
+    if (src->has_batches) {
+        const ssize_t got = rd_kafka_consume_batch_queue(queue, 0, src->batch, most);
+
+        return got > 0 ? (size_t)got : 0;
+    }
+    while (n < most && (src->batch[n] = rd_kafka_consume_queue(queue, 0)) != NULL) {
+        n++;
+    }
+    return n;
 }
 
 size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
@@ -372,20 +410,24 @@ size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
         read_take_stash(src, &take);
     }
     while (take.n < cap && !src->wants_new) {
-        rd_kafka_message_t *msg = rd_kafka_consume_queue(src->client->events, 0);
+        const size_t room = cap - take.n;
+        const size_t most = room < WEIR_KAFKA_BATCH ? room : WEIR_KAFKA_BATCH;
+        const size_t n = read_batch(src, most);
 
-        if (msg == NULL || !read_take_one(src, &take, msg)) {
+        for (size_t i = 0; i < n; i++) {
+            read_take_one(src, &take, src->batch[i]);
+        }
+        if (n < most) {
             break;
         }
     }
     read_track(src, evs, &take.n_tracked, take.n);
     if (take.n > 0) {
-        const size_t n_left = rd_kafka_queue_length(src->client->events);
-
         atomic_fetch_add(&src->n_contacts, 1);
-        src->n_since_kick += take.n;
-        if (n_left < READ_LOW_EVENTS && src->n_since_kick >= READ_LOW_EVENTS) {
-            src->n_since_kick = 0;
+        if (src->caps.needs_wake &&
+            weir_kafka_pace_wants_wake(&src->pace, take.n, take.n_bytes,
+                                       rd_kafka_queue_length(src->client->events),
+                                       weir_clock_us())) {
             weir_kafka_watch_kick(src);
         }
     }

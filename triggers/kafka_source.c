@@ -155,6 +155,8 @@ static weir_status source_open(void *self, const weir_source_setup *setup,
         protocol = weir_opt_map_get(&queue->properties, "group.protocol");
     }
     src->is_kip848 = protocol != NULL && strcmp(protocol, "consumer") == 0;
+    src->has_batches =
+        src->caps.has_batches || (setup->assignor == 0 && !src->is_kip848);
     weir_status st = weir_kafka_assignor_check(&src->caps, setup->assignor, err);
 
     if (st != WEIR_OK) {

@@ -9,6 +9,7 @@
  *     kafka_group.c    rebalances and commits
  *     kafka_start.c    where an assigned partition starts
  *     kafka_client.c   the life of one consumer instance
+ *     kafka_pace.c     when the fetcher has to be woken
  *     kafka_watch.c    a helper thread that may block: ends of partitions, waking the fetcher
  *     kafka_part.c     the table of partitions
  *
@@ -23,12 +24,14 @@
 #define WEIR_TRIGGERS_KAFKA_STATE_H
 
 #include "triggers/kafka_conf.h"
+#include "triggers/kafka_pace.h"
 #include "triggers/offset_track.h"
 #include "triggers/source.h"
 #include "worker/base/lock.h"
 
 #define WEIR_KAFKA_SOURCE_TAG WEIR_TAG('k', 's', 'r', 'c')
 #define WEIR_KAFKA_EPOCHS 4
+#define WEIR_KAFKA_BATCH 256 /* messages that are taken from the client at once */
 
 /* From this offset on, records were written under this leader epoch. */
 typedef struct weir_kafka_leader {
@@ -92,6 +95,7 @@ typedef struct weir_kafka_reader {
     const weir_source_host *host;
     weir_kafka_caps caps;
     bool is_kip848;
+    bool has_batches; /* see read_batch() */
 
     /* intake */
     weir_kafka_client *client; /* NULL: to be made */
@@ -109,14 +113,16 @@ typedef struct weir_kafka_reader {
     bool is_closing;
     int64_t close_us; /* while closing: no function is waited for after this */
     bool has_stash;
-    size_t n_since_kick; /* events given out since the last wake of the fetcher */
+    rd_kafka_message_t *batch[WEIR_KAFKA_BATCH]; /* of one call of the client */
+    weir_kafka_pace pace;
     weir_trouble trouble;
     uint64_t contacts_seen; /* n_contacts when the trouble began */
 
     weir_signal signal; /* something is in a queue, or wake() */
     atomic_bool is_woken;
     atomic_bool has_holds;    /* a wants_hold has changed */
-    atomic_bool is_low;       /* the client's queue is nearly empty */
+    atomic_bool is_low;       /* the fetcher may sleep, and should not */
+    atomic_bool has_assigned; /* partitions have come, for the watch */
     atomic_ullong n_contacts; /* answers of brokers */
 
     weir_lock lock;
@@ -225,6 +231,8 @@ void weir_kafka_place_forward(weir_kafka_reader *src, int64_t now_us);
 weir_status weir_kafka_watch_start(weir_kafka_reader *src, weir_err *err);
 /* Asks it to look at once: the client's queue is low. */
 void weir_kafka_watch_kick(weir_kafka_reader *src);
+/* There are new partitions: it finds out who leads them, before the first stall. */
+void weir_kafka_watch_assigned(weir_kafka_reader *src);
 /* Ends it; its calls are bounded by two seconds. */
 void weir_kafka_watch_stop(weir_kafka_reader *src);
 

@@ -21,7 +21,7 @@
 #define WATCH_TICK_US 1000000
 #define WATCH_ENDS_US 5000000 /* how often the brokers are asked for ends */
 #define WATCH_LEADERS_US 30000000
-#define WATCH_WAKE_US 3000 /* wakes of the fetcher are at least this far apart */
+#define WATCH_WAKE_US 1000 /* wakes of the fetcher are at least this far apart */
 #define WATCH_MAX_LEADERS 64
 
 typedef struct weir_kafka_watch {
@@ -84,8 +84,11 @@ static void watch_cached(weir_kafka_watch *watch, weir_kafka_part **parts, size_
     }
 }
 
-/* Asks the brokers; idle partitions are told nothing by the fetcher for a while. */
-static void watch_ask(weir_kafka_watch *watch, weir_kafka_part **parts, size_t n)
+/*
+ * Asks the brokers for the ends of these: idle partitions are told nothing by the fetcher for
+ * a while. One question goes to each leader, all at once.
+ */
+static void watch_ask(weir_kafka_watch *watch, weir_kafka_part *const *parts, size_t n)
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)n + 1);
@@ -148,17 +151,24 @@ static void watch_leaders(weir_kafka_watch *watch, weir_kafka_part **parts, size
     rd_kafka_metadata_destroy(meta);
 }
 
+/*
+ * Any request that goes through a leader's thread makes it look at its queues again; the
+ * answer is a fresh end. Where the leaders are not known yet, all parts are asked about.
+ */
 static void watch_wake(weir_kafka_watch *watch)
 {
-    for (size_t i = 0; i < watch->n_wake; i++) {
-        int64_t low = -1, high = -1;
+    size_t n = 0;
 
-        if (rd_kafka_query_watermark_offsets(
-                watch->rk, watch->wake[i]->topic, watch->wake[i]->partition, &low,
-                &high, WATCH_CALL_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            watch_set_end(watch->src, watch->wake[i], high);
-        }
+    if (watch->n_wake > 0) {
+        watch_ask(watch, watch->wake, watch->n_wake);
+        return;
     }
+    weir_kafka_part **parts = watch_parts(watch->src, &n);
+
+    if (n > 0) {
+        watch_ask(watch, parts, n < WATCH_MAX_LEADERS ? n : WATCH_MAX_LEADERS);
+    }
+    free(parts);
 }
 
 static void watch_look(weir_kafka_watch *watch)
@@ -187,20 +197,23 @@ static void *watch_main(void *arg)
 
     while (!atomic_load(&watch->is_ending)) {
         const unsigned seen = weir_signal_read(&watch->signal);
-        const int64_t now = weir_clock_us();
+        int64_t now = weir_clock_us();
 
-        if (now >= next_look_us) {
-            watch_look(watch);
-            next_look_us = now + WATCH_TICK_US;
-        }
-        if (atomic_exchange(&watch->src->is_low, false) &&
-            watch->src->caps.needs_wake) {
+        if (atomic_exchange(&watch->src->is_low, false)) {
             if (now < watch->next_wake_us) {
                 weir_signal_wait(&watch->signal, seen, watch->next_wake_us);
             }
             watch_wake(watch);
-            watch->next_wake_us = weir_clock_us() + WATCH_WAKE_US;
-            continue;
+            now = weir_clock_us();
+            watch->next_wake_us = now + WATCH_WAKE_US;
+        }
+        if (atomic_exchange(&watch->src->has_assigned, false)) {
+            watch->next_leaders_us = 0;
+            next_look_us = 0;
+        }
+        if (now >= next_look_us) {
+            watch_look(watch);
+            next_look_us = now + WATCH_TICK_US;
         }
         weir_signal_wait(&watch->signal, seen, next_look_us);
     }
@@ -230,6 +243,14 @@ weir_status weir_kafka_watch_start(weir_kafka_reader *src, weir_err *err)
 void weir_kafka_watch_kick(weir_kafka_reader *src)
 {
     if (src->watch != NULL && !atomic_exchange(&src->is_low, true)) {
+        weir_signal_raise(&src->watch->signal, 1);
+    }
+}
+
+void weir_kafka_watch_assigned(weir_kafka_reader *src)
+{
+    if (src->watch != NULL) {
+        atomic_store(&src->has_assigned, true);
         weir_signal_raise(&src->watch->signal, 1);
     }
 }

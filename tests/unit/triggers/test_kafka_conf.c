@@ -53,6 +53,8 @@ static void features_begin_with_the_version_that_can_be_trusted_with_them(void *
     assert_int_equal(caps_of(VERSION(2, 1, 0)).seek_scale, 1);
     assert_false(caps_of(VERSION(2, 6, 0)).has_cooperative);
     assert_true(caps_of(VERSION(2, 6, 1)).has_cooperative);
+    assert_false(caps_of(VERSION(2, 13, 1)).has_batches);
+    assert_true(caps_of(VERSION(2, 13, 2)).has_batches);
     assert_false(caps_of(VERSION(2, 14, 2)).has_kip848);
     assert_true(caps_of(VERSION(2, 15, 0)).has_kip848);
 }
