@@ -51,7 +51,11 @@ static void ack_settled(weir_redis_src *src, weir_redis_part *part, weir_redis_i
         }
     }
     src->stat.n_commits += hold == WEIR_REDIS_DONE && ids->n > 0;
+    bool is_room_back = weir_redis_room_is_back_locked(src);
     weir_lock_give(&src->lock);
+    if (is_room_back) {
+        weir_redis_wake_intake(src);
+    }
     ids->n = 0;
     weir_signal_raise(&src->confirmed, INT_MAX);
 }
@@ -78,7 +82,7 @@ static bool ack_take(weir_redis_src *src, weir_redis_part *part, size_t n_asked)
             weir_redis_failed(src, part, "ack", &err);
             is_ok = false;
         }
-        weir_redis_reply_give(reply);
+        weir_redis_conn_back(src->ctl, reply);
     }
     return is_ok;
 }

@@ -162,7 +162,7 @@ static weir_status admin_group(weir_redis_conn *conn, const char *stream,
     }
     for (size_t i = 0; reply->root->type == WEIR_REDIS_ARRAY && i < reply->root->n;
          i++) {
-        const weir_redis_val *row = reply->root->items[i];
+        const weir_redis_val *row = &reply->root->items[i];
 
         if (!weir_slice_is(weir_redis_text(weir_redis_member(row, "name")), group)) {
             continue;
@@ -288,7 +288,7 @@ static weir_status range_fill(weir_redis_range *range, weir_redis_reply *reply,
     ev->partition = -1;
     ev->receipt = (weir_receipt){ .epoch = 1, .pos = entry->pos };
     ev->bytes = entry->bytes + 128;
-    weir_redis_reply_take(reply);
+    weir_redis_reply_take(reply, 1);
     ev->native = reply;
     ev->native_free = range_reply_free;
     return WEIR_OK;
@@ -325,7 +325,7 @@ weir_status weir_redis_range_read(weir_redis_range *range, weir_event *const *ev
     for (size_t i = 0; i < reply->root->n; i++) {
         weir_redis_entry entry;
 
-        if (!weir_redis_entry_parse(reply->root->items[i], &entry) ||
+        if (!weir_redis_entry_parse(&reply->root->items[i], &entry) ||
             entry.fields == NULL) {
             continue;
         }

@@ -84,7 +84,7 @@ weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err
     weir_status st = WEIR_OK;
 
     weir_lock_take(&src->lock);
-    for (size_t i = 0; i < part->held.cap; i++) {
+    for (size_t i = part->held.head; i < part->held.tail; i++) {
         weir_redis_hold hold = part->held.slots[i].hold;
 
         if ((hold == WEIR_REDIS_QUEUED || hold == WEIR_REDIS_GIVEN) &&
@@ -95,7 +95,6 @@ weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err
     }
     weir_lock_give(&src->lock);
     if (st == WEIR_OK && ids.n > 0) {
-        qsort(ids.ids, ids.n, sizeof(*ids.ids), claim_id_order);
         st = claim_set_idle(src, part, ids.ids, ids.n, 0, err);
     }
     free(ids.ids);
@@ -161,7 +160,7 @@ static weir_status claim_pending(weir_redis_src *src, weir_redis_part *part,
     }
     weir_lock_take(&src->lock);
     for (size_t i = 0; i < reply->root->n && page->n < CLAIM_PAGE; i++) {
-        const weir_redis_val *row = reply->root->items[i];
+        const weir_redis_val *row = &reply->root->items[i];
         int64_t idle = 0;
         int64_t times = 0;
         weir_pos pos;
@@ -207,7 +206,7 @@ static size_t claim_queue(weir_redis_src *src, weir_redis_part *part,
     for (size_t i = 0; entries != NULL && i < entries->n && part->is_live; i++) {
         weir_redis_entry entry;
 
-        if (!weir_redis_entry_parse(entries->items[i], &entry) ||
+        if (!weir_redis_entry_parse(&entries->items[i], &entry) ||
             entry.fields == NULL) {
             continue;
         }
@@ -221,11 +220,7 @@ static size_t claim_queue(weir_redis_src *src, weir_redis_part *part,
                 break;
             }
         }
-        if (weir_redis_part_queue_locked(part, reply, &entry, times)) {
-            src->stat.n_client++;
-            src->stat.client_bytes += entry.bytes;
-            n_queued++;
-        }
+        n_queued += weir_redis_part_queue_locked(src, part, reply, &entry, 1, times);
     }
     weir_lock_give(&src->lock);
     if (n_queued > 0) {
@@ -380,11 +375,11 @@ bool weir_redis_claimed_parse(const weir_redis_val *val, weir_redis_claimed *out
         return false;
     }
     for (size_t i = 0; i < claimed.entries->n; i++) {
-        const weir_redis_val *entry = claimed.entries->items[i];
+        const weir_redis_val *entry = &claimed.entries->items[i];
 
         if (entry->type == WEIR_REDIS_NIL ||
             (entry->type == WEIR_REDIS_ARRAY && entry->n == 2 &&
-             entry->items[1]->type == WEIR_REDIS_NIL)) {
+             entry->items[1].type == WEIR_REDIS_NIL)) {
             claimed.n_nil++;
         }
     }
@@ -444,7 +439,7 @@ static weir_status claim_sweep_old(weir_redis_src *src, weir_redis_part *part,
     }
     bool has_nil = false;
     for (size_t i = 0; i < reply->root->n; i++) {
-        has_nil = has_nil || reply->root->items[i]->type == WEIR_REDIS_NIL;
+        has_nil = has_nil || reply->root->items[i].type == WEIR_REDIS_NIL;
     }
     claim_queue(src, part, reply, reply->root, &page, 1);
     weir_redis_reply_give(reply);
@@ -461,7 +456,7 @@ static weir_status claim_counts(weir_redis_src *src, weir_redis_part *part,
 
     page->n = 0;
     for (size_t i = 0; i < entries->n; i++) {
-        if (weir_redis_entry_parse(entries->items[i], &entry) &&
+        if (weir_redis_entry_parse(&entries->items[i], &entry) &&
             weir_pos_cmp(entry.pos, first) < 0) {
             first = entry.pos;
         }

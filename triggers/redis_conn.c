@@ -6,6 +6,7 @@
  */
 #include "triggers/redis_conn.h"
 
+#include "triggers/redis_entry.h"
 #include "triggers/redis_wire.h"
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
@@ -113,18 +114,12 @@ static weir_buf *conn_out(weir_redis_conn *conn)
 
 void weir_redis_conn_begin(weir_redis_conn *conn, size_t n)
 {
-    weir_buf_printf(conn_out(conn), "*%zu\r\n", n);
+    weir_redis_put_count(conn_out(conn), n);
 }
 
 void weir_redis_conn_arg(weir_redis_conn *conn, weir_slice arg)
 {
-    weir_buf *out = conn_out(conn);
-    char head[32];
-    int len = snprintf(head, sizeof(head), "$%zu\r\n", arg.len);
-
-    weir_buf_add(out, head, (size_t)len);
-    weir_buf_add(out, arg.data, arg.len);
-    weir_buf_add(out, "\r\n", 2);
+    weir_redis_put(conn_out(conn), arg);
 }
 
 void weir_redis_conn_raw(weir_redis_conn *conn, weir_slice bytes)
@@ -236,7 +231,7 @@ weir_status weir_redis_wire_recv(weir_redis_conn *conn, size_t *n, weir_err *err
     }
 }
 
-static weir_status conn_pump(weir_redis_conn *conn, weir_err *err)
+static weir_status conn_push(weir_redis_conn *conn, weir_err *err)
 {
     weir_status st;
 
@@ -246,7 +241,14 @@ static weir_status conn_pump(weir_redis_conn *conn, weir_err *err)
     if (conn->tls != NULL && (st = conn_encrypt(conn, err)) != WEIR_OK) {
         return st;
     }
-    if ((st = weir_redis_wire_send(conn, err)) != WEIR_OK) {
+    return weir_redis_wire_send(conn, err);
+}
+
+static weir_status conn_pump(weir_redis_conn *conn, weir_err *err)
+{
+    weir_status st = conn_push(conn, err);
+
+    if (st != WEIR_OK) {
         return st;
     }
     for (int i = 0; i < CONN_READS_A_PUMP; i++) {
@@ -273,6 +275,27 @@ weir_status weir_redis_conn_pump(weir_redis_conn *conn, weir_err *err)
         weir_redis_conn_close(conn);
     }
     return st;
+}
+
+weir_status weir_redis_conn_push(weir_redis_conn *conn, weir_err *err)
+{
+    if (conn->fd < 0) {
+        return weir_fail(err, WEIR_ECLOSED, "redis: not connected");
+    }
+    weir_status st = conn_push(conn, err);
+    if (st != WEIR_OK) {
+        weir_redis_conn_close(conn);
+    }
+    return st;
+}
+
+void weir_redis_conn_back(weir_redis_conn *conn, weir_redis_reply *reply)
+{
+    if (conn->reader == NULL) {
+        weir_redis_reply_give(reply);
+    } else {
+        weir_redis_reader_back(conn->reader, reply);
+    }
 }
 
 weir_status weir_redis_conn_next(weir_redis_conn *conn, weir_redis_reply **out,

@@ -70,6 +70,8 @@ void weir_redis_conn_raw(weir_redis_conn *conn, weir_slice bytes);
 
 /* Sends and receives what goes without waiting. Not WEIR_OK: closed. */
 weir_status weir_redis_conn_pump(weir_redis_conn *conn, weir_err *err);
+/* Only sends. */
+weir_status weir_redis_conn_push(weir_redis_conn *conn, weir_err *err);
 /*
  * The next answer that has arrived; an answer may be an ERROR of the server.
  * Owns:    the caller gives it back.
@@ -77,7 +79,9 @@ weir_status weir_redis_conn_pump(weir_redis_conn *conn, weir_err *err);
  */
 weir_status weir_redis_conn_next(weir_redis_conn *conn, weir_redis_reply **out,
                                  weir_err *err);
-/* The same, waiting for it. WEIR_ETIMEOUT at until_us: closed. */
+/* Gives an answer of this connection back; its memory serves the next one. */
+void weir_redis_conn_back(weir_redis_conn *conn, weir_redis_reply *reply);
+/* The next answer, waiting for it. WEIR_ETIMEOUT at until_us: closed. */
 weir_status weir_redis_conn_wait(weir_redis_conn *conn, int64_t until_us,
                                  weir_redis_reply **out, weir_err *err);
 /* add and wait, at most WEIR_REDIS_CALL_US. */

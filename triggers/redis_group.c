@@ -250,9 +250,9 @@ weir_status weir_redis_group(weir_redis_src *src, weir_redis_part *part, int64_t
 static const weir_redis_val *group_row(const weir_redis_val *groups, const char *name)
 {
     for (size_t i = 0; groups->type == WEIR_REDIS_ARRAY && i < groups->n; i++) {
-        if (weir_slice_is(weir_redis_text(weir_redis_member(groups->items[i], "name")),
+        if (weir_slice_is(weir_redis_text(weir_redis_member(&groups->items[i], "name")),
                           name)) {
-            return groups->items[i];
+            return &groups->items[i];
         }
     }
     return NULL;

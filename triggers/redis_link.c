@@ -30,7 +30,6 @@
 #define LINK_BEAT_MAX_US 20000000
 #define LINK_SECOND_US 1000000
 #define LINK_TIDY_US 30000000
-#define LINK_RATE_US 250000
 
 static int64_t link_backoff(int64_t *backoff_us)
 {
@@ -300,27 +299,6 @@ static weir_status link_sweep(weir_redis_src *src, weir_redis_part *part, weir_e
     return st;
 }
 
-/* How much to have here at most: what is finished in half of claim_after. */
-static void link_measure(weir_redis_src *src, int64_t now)
-{
-    if (now < src->rate_due_us) {
-        return;
-    }
-    weir_lock_take(&src->lock);
-    double rate = (double)(src->n_finished - src->last_finished) * 1000000.0 /
-                  (double)(now - src->rate_due_us + LINK_RATE_US);
-    src->last_finished = src->n_finished;
-    src->rate =
-        rate > src->rate ? (src->rate + rate) / 2 : src->rate * 0.95 + rate * 0.05;
-    double window = src->rate * (double)src->setup->claim_after_us / 2000000.0;
-    double most =
-        src->setup->max_events == 0 ? 20000.0 : (double)src->setup->max_events;
-    window = window < (double)src->window_min ? (double)src->window_min : window;
-    src->window = (size_t)(window > most ? most : window);
-    weir_lock_give(&src->lock);
-    src->rate_due_us = now + LINK_RATE_US;
-}
-
 static int64_t link_min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -356,7 +334,7 @@ static int64_t link_round(weir_redis_src *src)
 {
     int64_t now = weir_clock_us();
 
-    link_measure(src, now);
+    weir_redis_measure(src, now);
     if (!link_connect(src, now)) {
         weir_lock_take(&src->lock);
         src->stat.is_joined = false;
@@ -365,7 +343,7 @@ static int64_t link_round(weir_redis_src *src)
             src->has_single = false;
             link_lose(src);
         }
-        return link_min(src->ctl_retry_us, now + LINK_RATE_US);
+        return link_min(src->ctl_retry_us, now + WEIR_REDIS_RATE_US);
     }
     now = weir_clock_us();
     bool is_in = link_join(src, now);
@@ -381,7 +359,7 @@ static int64_t link_round(weir_redis_src *src)
         src->stat.is_joined = weir_redis_conn_is_open(src->ctl); /* standing by */
         weir_lock_give(&src->lock);
     }
-    int64_t due_us = now + LINK_RATE_US;
+    int64_t due_us = now + WEIR_REDIS_RATE_US;
     if (!is_in) {
         due_us = now + LINK_ACK_WAIT_US;
     } else if (src->setup->is_single) {

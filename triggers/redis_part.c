@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define PART_DONE_MAX 100000 /* confirmations that may be owed before reading stops */
+#define PART_RATE_LEAST_US 10000
+#define PART_READ_MIN 64 /* room that is worth a read, if something is here already */
 
 bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos)
 {
@@ -63,21 +65,29 @@ bool weir_redis_ring_pop(weir_redis_ring *ring, weir_redis_item *item)
     return true;
 }
 
-bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply,
-                                  const weir_redis_entry *entry, uint32_t n_delivered)
+size_t weir_redis_part_queue_locked(weir_redis_src *src, weir_redis_part *part,
+                                    weir_redis_reply *reply,
+                                    const weir_redis_entry *entries, size_t n,
+                                    uint32_t n_delivered)
 {
-    weir_redis_item item = { .reply = reply,
-                             .entry = *entry,
-                             .n_delivered = n_delivered };
+    weir_redis_item item = { .reply = reply, .n_delivered = n_delivered };
+    size_t n_queued = 0;
 
-    if (weir_redis_held_get(&part->held, entry->pos) != WEIR_REDIS_FREE ||
-        !weir_redis_held_reserve(&part->held, 1) ||
-        !part_ring_push(&part->ring, &item)) {
-        return false;
+    if (!weir_redis_held_reserve(&part->held, n)) {
+        return 0;
     }
-    weir_redis_held_put(&part->held, entry->pos, WEIR_REDIS_QUEUED);
-    weir_redis_reply_take(reply);
-    return true;
+    for (size_t i = 0; i < n; i++) {
+        item.entry = entries[i];
+        if (weir_redis_held_get(&part->held, item.entry.pos) == WEIR_REDIS_FREE &&
+            part_ring_push(&part->ring, &item)) {
+            weir_redis_held_put(&part->held, item.entry.pos, WEIR_REDIS_QUEUED);
+            src->stat.client_bytes += item.entry.bytes;
+            n_queued++;
+        }
+    }
+    src->stat.n_client += n_queued;
+    weir_redis_reply_take(reply, (unsigned)n_queued);
+    return n_queued;
 }
 
 size_t weir_redis_room_locked(const weir_redis_src *src, const weir_redis_part *part)
@@ -96,7 +106,57 @@ size_t weir_redis_room_locked(const weir_redis_src *src, const weir_redis_part *
     }
     size_t common = src->window > n_open ? (src->window - n_open) / src->n_parts : 0;
     size_t mine = share > own ? share - own : 0;
-    return common > mine ? common : mine;
+    size_t room = common > mine ? common : mine;
+    size_t least = share / 4 < PART_READ_MIN ? share / 4 : PART_READ_MIN;
+    return room < least ? 0 : room;
+}
+
+bool weir_redis_room_is_back_locked(weir_redis_src *src)
+{
+    if (!src->wants_room) {
+        return false;
+    }
+    for (size_t i = 0; i < src->n_parts; i++) {
+        const weir_redis_part *part = &src->parts[i];
+
+        if (part->is_live && !part->is_held && weir_redis_room_locked(src, part) > 0) {
+            src->wants_room = false;
+            return true;
+        }
+    }
+    return false;
+}
+
+void weir_redis_measure(weir_redis_src *src, int64_t now)
+{
+    const int64_t took_us = now - src->rate_due_us + WEIR_REDIS_RATE_US;
+
+    weir_lock_take(&src->lock);
+    const bool is_early = took_us < WEIR_REDIS_RATE_US;
+    if (is_early && (took_us < PART_RATE_LEAST_US ||
+                     src->n_finished - src->last_finished < src->window)) {
+        weir_lock_give(&src->lock);
+        return;
+    }
+    double rate =
+        (double)(src->n_finished - src->last_finished) * 1000000.0 / (double)took_us;
+    src->last_finished = src->n_finished;
+    src->rate =
+        rate > src->rate ? (src->rate + rate) / 2 : src->rate * 0.95 + rate * 0.05;
+    double window = src->rate * (double)src->setup->claim_after_us / 2000000.0;
+    double most =
+        src->setup->max_events == 0 ? 20000.0 : (double)src->setup->max_events;
+    window = window < (double)src->window_min ? (double)src->window_min : window;
+    if (is_early && window > (double)src->window * 4) {
+        window = (double)src->window * 4;
+    }
+    src->window = (size_t)(window > most ? most : window);
+    bool is_room_back = weir_redis_room_is_back_locked(src);
+    weir_lock_give(&src->lock);
+    if (is_room_back) {
+        weir_redis_wake_intake(src);
+    }
+    src->rate_due_us = now + WEIR_REDIS_RATE_US;
 }
 
 static void part_news_locked(weir_redis_src *src, weir_redis_news *news)

@@ -18,7 +18,7 @@
 
 #define READ_BLOCK_MS 2000
 #define READ_ANSWER_US ((READ_BLOCK_MS + 5000) * INT64_C(1000))
-#define READ_COUNT_MAX 512
+#define READ_COUNT_MAX 256 /* while one such is handled, the server reads the next */
 #define READ_READS 2
 
 static void read_clear_fd(int fd)
@@ -147,70 +147,55 @@ void weir_redis_part_down(weir_redis_src *src, weir_redis_part *part)
     weir_redis_wake_link(src);
 }
 
+static bool read_reserve(weir_redis_src *src, size_t n)
+{
+    if (n > src->n_entries_max) {
+        weir_redis_entry *grown = realloc(src->entries, n * sizeof(*grown));
+
+        if (grown == NULL) {
+            return false;
+        }
+        src->entries = grown;
+        src->n_entries_max = n;
+    }
+    return true;
+}
+
 /* What came for a part is queued; [[stream, [entry, ...]]] or nil. */
 static bool read_accept(weir_redis_src *src, weir_redis_part *part,
-                        weir_redis_reply *reply)
+                        weir_redis_reply *reply, int64_t now)
 {
     const weir_redis_val *entries = weir_redis_at(weir_redis_at(reply->root, 0), 1);
-    size_t n_bytes = 0;
     size_t n = entries != NULL && entries->type == WEIR_REDIS_ARRAY ? entries->n : 0;
-    bool is_ok = true;
+    size_t n_bytes = 0;
+    size_t n_good = 0;
 
-    weir_lock_take(&src->lock);
-    for (size_t i = 0; i < n && part->is_live; i++) {
-        weir_redis_entry entry;
+    part->n_reads--;
+    part->answer_until_us = now + READ_ANSWER_US;
+    if (!read_reserve(src, n)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        weir_redis_entry *entry = &src->entries[n_good];
 
-        if (!weir_redis_entry_parse(entries->items[i], &entry) ||
-            entry.fields == NULL) {
-            is_ok = false;
-        } else if (weir_redis_part_queue_locked(part, reply, &entry, 1)) {
-            src->stat.n_client++;
-            src->stat.client_bytes += entry.bytes;
-            n_bytes += entry.bytes;
+        if (weir_redis_entry_parse(&entries->items[i], entry) &&
+            entry->fields != NULL) {
+            n_bytes += entry->bytes;
+            n_good++;
         }
+    }
+    weir_lock_take(&src->lock);
+    if (part->is_live) {
+        weir_redis_part_queue_locked(src, part, reply, src->entries, n_good, 1);
     }
     weir_lock_give(&src->lock);
     if (n > 0) {
         src->mean_bytes = (src->mean_bytes * 7 + n_bytes / n) / 8 + 1;
     }
-    part->n_reads--;
-    part->answer_until_us = weir_clock_us() + READ_ANSWER_US;
-    return is_ok;
+    return n_good == n;
 }
 
-/* Takes what has arrived on one connection. */
-static void read_receive(weir_redis_src *src, weir_redis_part *part)
-{
-    weir_err err = { .st = WEIR_OK };
-    weir_status st = weir_redis_conn_pump(part->conn, &err);
-
-    while (st == WEIR_OK) {
-        weir_redis_reply *reply = NULL;
-
-        if ((st = weir_redis_conn_next(part->conn, &reply, &err)) != WEIR_OK) {
-            break;
-        }
-        if (reply->root->type == WEIR_REDIS_ERROR || part->n_reads == 0) {
-            st = weir_fail(&err, weir_redis_error_status(reply->root), "stream %s: %s",
-                           part->stream,
-                           reply->root->type == WEIR_REDIS_ERROR
-                               ? reply->root->text.data
-                               : "an answer to no question");
-            weir_redis_trouble(src, part, weir_redis_trouble_of(st), err.text);
-        } else if (!read_accept(src, part, reply)) {
-            st = weir_fail(&err, WEIR_EDATA, "stream %s: an entry of an unknown shape",
-                           part->stream);
-        }
-        weir_redis_reply_give(reply);
-    }
-    if (st != WEIR_EAGAIN) {
-        weir_log(WEIR_WARN, "redis.read", "sub=%s stream=%s text=%s",
-                 src->setup->sub_name, part->stream, err.text);
-        weir_redis_part_down(src, part);
-    }
-}
-
-/* Keeps two reads under way on every part that may have them. */
+/* Keeps two reads under way on a part that may have them. */
 static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
 {
     weir_slice args[] = {
@@ -236,6 +221,7 @@ static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
         if (part->is_held || !part->is_live) {
             count = 0;
         }
+        src->wants_room = src->wants_room || count == 0;
         weir_lock_give(&src->lock);
         if (count == 0) {
             return;
@@ -253,6 +239,47 @@ static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
             part->answer_until_us = now + READ_ANSWER_US;
         }
         part->n_reads++;
+    }
+}
+
+/*
+ * Takes what has arrived on one connection. Each answer is followed by the next question at
+ * once, before the answer behind it is taken: a server that gets two questions together gives
+ * two answers together, and would have nothing to do while those are handled.
+ */
+static void read_receive(weir_redis_src *src, weir_redis_part *part, bool may_ask)
+{
+    weir_err err = { .st = WEIR_OK };
+    const int64_t now = weir_clock_us();
+    weir_status st = weir_redis_conn_pump(part->conn, &err);
+
+    while (st == WEIR_OK) {
+        weir_redis_reply *reply = NULL;
+
+        if ((st = weir_redis_conn_next(part->conn, &reply, &err)) != WEIR_OK) {
+            break;
+        }
+        if (reply->root->type == WEIR_REDIS_ERROR || part->n_reads == 0) {
+            st = weir_fail(&err, weir_redis_error_status(reply->root), "stream %s: %s",
+                           part->stream,
+                           reply->root->type == WEIR_REDIS_ERROR
+                               ? reply->root->text.data
+                               : "an answer to no question");
+            weir_redis_trouble(src, part, weir_redis_trouble_of(st), err.text);
+        } else if (!read_accept(src, part, reply, now)) {
+            st = weir_fail(&err, WEIR_EDATA, "stream %s: an entry of an unknown shape",
+                           part->stream);
+        }
+        weir_redis_conn_back(part->conn, reply);
+        if (st == WEIR_OK && may_ask) {
+            read_ask(src, part, now);
+            st = weir_redis_conn_push(part->conn, &err);
+        }
+    }
+    if (st != WEIR_EAGAIN) {
+        weir_log(WEIR_WARN, "redis.read", "sub=%s stream=%s text=%s",
+                 src->setup->sub_name, part->stream, err.text);
+        weir_redis_part_down(src, part);
     }
 }
 
@@ -286,7 +313,7 @@ static void read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
         }
         if (weir_redis_conn_is_open(part->conn) &&
             weir_redis_conn_unsent(part->conn) > 0) {
-            read_receive(src, part);
+            read_receive(src, part, may_ask);
         }
         if (!weir_redis_conn_is_open(part->conn)) {
             continue;
@@ -312,7 +339,7 @@ static void read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
     }
     for (size_t i = 0; i < n; i++) {
         if (src->fds[i].revents != 0) {
-            read_receive(src, src->fd_parts[i]);
+            read_receive(src, src->fd_parts[i], may_ask);
         }
     }
 }

@@ -19,17 +19,20 @@ typedef int redis_count;
 #endif
 
 #define REPLY_CHUNK 4096
+#define REPLY_CHUNK_MANY 65536
+#define REPLY_MANY 32           /* elements of an array: entries, most likely */
 #define REPLY_MAX_ITEMS 4000000 /* of one array: far above any COUNT of ours */
 #define REPLY_MAX_IDLE (1024 * 1024)
 
 struct weir_redis_reader {
     redisReader *hi;
     weir_redis_reply *building; /* what the next reply is built in */
+    weir_redis_reply *spare;    /* NULL, or given back to be built in */
 };
 
-void weir_redis_reply_take(weir_redis_reply *reply)
+void weir_redis_reply_take(weir_redis_reply *reply, unsigned n)
 {
-    atomic_fetch_add_explicit(&reply->n_users, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&reply->n_users, n, memory_order_relaxed);
 }
 
 void weir_redis_reply_give(weir_redis_reply *reply)
@@ -45,17 +48,14 @@ void weir_redis_reply_give(weir_redis_reply *reply)
 static weir_redis_val *reply_add(const redisReadTask *task, weir_redis_type type)
 {
     weir_redis_reader *reader = task->privdata;
-    weir_redis_val *val = weir_arena_zalloc(&reader->building->arena, sizeof(*val));
+    weir_redis_val *val = &reader->building->first;
 
-    if (val == NULL) {
-        return NULL;
-    }
-    val->type = type;
     if (task->parent != NULL) {
         weir_redis_val *parent = task->parent->obj;
 
-        parent->items[task->idx] = val;
+        val = &parent->items[task->idx];
     }
+    val->type = type;
     return val;
 }
 
@@ -65,10 +65,14 @@ static void *reply_string(const redisReadTask *task, char *text, size_t len)
     weir_redis_val *val = reply_add(
         task, task->type == REDIS_REPLY_ERROR ? WEIR_REDIS_ERROR : WEIR_REDIS_TEXT);
 
-    if (val == NULL || !weir_arena_copy(&reader->building->arena,
-                                        (weir_slice){ text, len }, &val->text)) {
+    char *copy = weir_arena_alloc(&reader->building->arena, len + 1);
+
+    if (copy == NULL) {
         return NULL;
     }
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    val->text = (weir_slice){ copy, len };
     return val;
 }
 
@@ -77,12 +81,15 @@ static void *reply_array(const redisReadTask *task, redis_count n)
     weir_redis_reader *reader = task->privdata;
     weir_redis_val *val = reply_add(task, WEIR_REDIS_ARRAY);
 
-    if (val == NULL || (size_t)n > REPLY_MAX_ITEMS) {
+    if ((size_t)n > REPLY_MAX_ITEMS) {
         return NULL;
     }
-    val->n = (size_t)n;
+    if (n >= REPLY_MANY) {
+        reader->building->arena.chunk_bytes = REPLY_CHUNK_MANY;
+    }
     val->items =
-        weir_arena_zalloc(&reader->building->arena, val->n * sizeof(*val->items));
+        weir_arena_zalloc(&reader->building->arena, (size_t)n * sizeof(*val->items));
+    val->n = (uint32_t)n;
     return val->items == NULL ? NULL : val;
 }
 
@@ -90,9 +97,7 @@ static void *reply_integer(const redisReadTask *task, long long num)
 {
     weir_redis_val *val = reply_add(task, WEIR_REDIS_INT);
 
-    if (val != NULL) {
-        val->num = num;
-    }
+    val->num = num;
     return val;
 }
 
@@ -153,6 +158,7 @@ void weir_redis_reader_free(weir_redis_reader *reader)
         redisReaderFree(reader->hi);
     }
     weir_redis_reply_give(reader->building);
+    weir_redis_reply_give(reader->spare);
     free(reader);
 }
 
@@ -167,7 +173,11 @@ weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply *
 {
     void *root = NULL;
 
-    if (reader->building == NULL && (reader->building = reply_new()) == NULL) {
+    if (reader->building == NULL) {
+        reader->building = reader->spare != NULL ? reader->spare : reply_new();
+        reader->spare = NULL;
+    }
+    if (reader->building == NULL) {
         return weir_fail(err, WEIR_ENOMEM, "out of memory");
     }
     if (redisReaderGetReply(reader->hi, &root) != REDIS_OK) {
@@ -184,12 +194,25 @@ weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply *
     return WEIR_OK;
 }
 
+void weir_redis_reader_back(weir_redis_reader *reader, weir_redis_reply *reply)
+{
+    if (reply == NULL || reader->spare != NULL ||
+        atomic_load_explicit(&reply->n_users, memory_order_acquire) != 1) {
+        weir_redis_reply_give(reply);
+        return;
+    }
+    weir_arena_reset(&reply->arena);
+    reply->first = (weir_redis_val){ .type = WEIR_REDIS_NIL };
+    reply->root = NULL;
+    reader->spare = reply;
+}
+
 const weir_redis_val *weir_redis_at(const weir_redis_val *val, size_t i)
 {
     if (val == NULL || val->type != WEIR_REDIS_ARRAY || i >= val->n) {
         return NULL;
     }
-    return val->items[i];
+    return &val->items[i];
 }
 
 weir_slice weir_redis_text(const weir_redis_val *val)
@@ -222,8 +245,8 @@ const weir_redis_val *weir_redis_member(const weir_redis_val *val, const char *n
 {
     for (size_t i = 0; val != NULL && val->type == WEIR_REDIS_ARRAY && i + 1 < val->n;
          i += 2) {
-        if (weir_slice_is(weir_redis_text(val->items[i]), name)) {
-            return val->items[i + 1];
+        if (weir_slice_is(weir_redis_text(&val->items[i]), name)) {
+            return &val->items[i + 1];
         }
     }
     return NULL;

@@ -27,22 +27,26 @@ typedef enum weir_redis_type {
     WEIR_REDIS_ARRAY
 } weir_redis_type;
 
+/* Small, and the elements of an array lie side by side: an event is parsed into six of them. */
 typedef struct weir_redis_val {
     weir_redis_type type;
-    int64_t num;     /* INT */
-    weir_slice text; /* TEXT, ERROR */
-    size_t n;        /* ARRAY */
-    struct weir_redis_val **items;
+    uint32_t n; /* ARRAY; else 0 */
+    union {
+        int64_t num;                  /* INT */
+        weir_slice text;              /* TEXT, ERROR */
+        struct weir_redis_val *items; /* ARRAY */
+    };
 } weir_redis_val;
 
 typedef struct weir_redis_reply {
     weir_arena arena;
     atomic_uint n_users;
     const weir_redis_val *root;
+    weir_redis_val first; /* what root points to */
 } weir_redis_reply;
 
-/* One more user; the last one that gives frees. give accepts NULL. */
-void weir_redis_reply_take(weir_redis_reply *reply);
+/* n more users; the last one that gives frees. give accepts NULL. */
+void weir_redis_reply_take(weir_redis_reply *reply, unsigned n);
 void weir_redis_reply_give(weir_redis_reply *reply);
 
 typedef struct weir_redis_reader weir_redis_reader;
@@ -61,6 +65,9 @@ weir_status weir_redis_reader_feed(weir_redis_reader *reader, const char *data,
  */
 weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply **out,
                                    weir_err *err);
+/* Gives a reply back to the reader it came from: if nobody else uses it, the next one is built in
+ * its memory. */
+void weir_redis_reader_back(weir_redis_reader *reader, weir_redis_reply *reply);
 
 /* Element i of an array, or NULL; val may be NULL. */
 const weir_redis_val *weir_redis_at(const weir_redis_val *val, size_t i);

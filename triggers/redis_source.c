@@ -106,6 +106,7 @@ static void source_free(weir_redis_src *src)
     free(src->parts);
     free(src->fds);
     free(src->fd_parts);
+    free(src->entries);
     const int fds[] = { src->wake_fd, src->link_fd, src->abort_fd };
     for (size_t i = 0; i < 3; i++) {
         if (fds[i] >= 0) {
@@ -242,7 +243,11 @@ static void source_return(weir_redis_src *src, const weir_receipt *receipts, siz
         src->n_finished += hold == WEIR_REDIS_DONE;
     }
     n_after = src->n_unconfirmed;
+    bool is_room_back = weir_redis_room_is_back_locked(src);
     weir_lock_give(&src->lock);
+    if (is_room_back) {
+        weir_redis_wake_intake(src);
+    }
     if ((n_before == 0 && n_after > 0) ||
         (n_before < SOURCE_ACKS_NOW && n_after >= SOURCE_ACKS_NOW)) {
         weir_redis_wake_link(src);

@@ -28,7 +28,8 @@
 #include <pthread.h>
 
 #define WEIR_REDIS_SOURCE_TAG WEIR_TAG('R', 'S', 'R', 'C')
-#define WEIR_REDIS_NAME_MAX 300 /* of a consumer, a lease */
+#define WEIR_REDIS_NAME_MAX 300   /* of a consumer, a lease */
+#define WEIR_REDIS_RATE_US 250000 /* how often the rate is measured */
 
 /* An entry that was read and not given out. */
 typedef struct weir_redis_item {
@@ -124,6 +125,7 @@ typedef struct weir_redis_src {
     size_t window;        /* entries to have at most, given out and queued */
     size_t window_min;    /* however slow the functions are; constant */
     bool wants_events;    /* the last read() had room */
+    bool wants_room;      /* a part had no room for a read */
     /* raised when n_unconfirmed falls, and when the link ends */
     weir_signal confirmed;
 
@@ -134,8 +136,10 @@ typedef struct weir_redis_src {
     /* The intake's. */
     struct pollfd *fds;
     weir_redis_part **fd_parts;
-    size_t next_part;  /* who gives first */
-    size_t mean_bytes; /* of an entry */
+    size_t next_part;          /* who gives first */
+    size_t mean_bytes;         /* of an entry */
+    weir_redis_entry *entries; /* of the reply being taken */
+    size_t n_entries_max;
 
     /* The link's. */
     pthread_t link;
@@ -145,8 +149,8 @@ typedef struct weir_redis_src {
     char slot[WEIR_REDIS_NAME_MAX];
     bool has_single;
     bool has_no_autoclaim;
-    uint64_t last_finished;
-    double rate; /* events a second */
+    uint64_t last_finished; /* when it was measured last */
+    double rate;            /* events a second */
     int64_t ctl_backoff_us, ctl_retry_us;
     int64_t slot_due_us, single_due_us, beat_due_us, sweep_due_us, sample_due_us,
         tidy_due_us, rate_due_us, ack_due_us;
@@ -156,16 +160,27 @@ typedef struct weir_redis_src {
 /* -- redis_part.c: any thread ---------------------------------------------------------- */
 
 bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos);
-/* Appends an entry that is not held yet; takes a use of the reply. False: it is held, or no
- * memory. */
-bool weir_redis_part_queue_locked(weir_redis_part *part, weir_redis_reply *reply,
-                                  const weir_redis_entry *entry, uint32_t n_delivered);
+/* Appends those of a reply's entries that are not held yet, each with a use of it. Returns how
+ * many: the others are held, or there is no memory. */
+size_t weir_redis_part_queue_locked(weir_redis_src *src, weir_redis_part *part,
+                                    weir_redis_reply *reply,
+                                    const weir_redis_entry *entries, size_t n,
+                                    uint32_t n_delivered);
 /*
  * How many more entries may come for a part now: of what is common to all, and at least what
  * is left of its own half share, so that a stream that is stuck holds no other. Reads under way
- * do not count: most of them are blocked and bring nothing.
+ * do not count: most of them are blocked and bring nothing. 0 rather than a few, where more is
+ * here: a read for each event that ends would cost more than the events.
  */
 size_t weir_redis_room_locked(const weir_redis_src *src, const weir_redis_part *part);
+/* True once after the intake has found no room for reads, when there is some: wake it. */
+bool weir_redis_room_is_back_locked(weir_redis_src *src);
+/*
+ * Measures how fast events are finished, and with it the window: how much to have here at most,
+ * what is finished in half of claim_after. While whole windows are finished sooner than is
+ * measured otherwise, it grows fourfold at a time. The link's thread.
+ */
+void weir_redis_measure(weir_redis_src *src, int64_t now);
 /* Assigns a part, if it is not live. */
 void weir_redis_assign(weir_redis_src *src, weir_redis_part *part);
 /* Takes back everything from all live parts; the host is told by the next read(). */

@@ -266,7 +266,7 @@ static void a_user_with_the_least_rights_can_read_and_acknowledge(void **state)
     rig_flush(&r);
     assert_int_equal(r.n_troubles, 0);
     weir_redis_reply *reply = rig_ask(p->conn, "XPENDING orders group");
-    assert_int_equal(reply->root->items[0]->num, 0);
+    assert_int_equal(reply->root->items[0].num, 0);
     weir_redis_reply_give(reply);
     rig_close(&r);
 }

@@ -85,7 +85,7 @@ static void sink_read_back(weir_sink_fixture *f, const char *topic, const char *
     (void)snprintf(words, sizeof(words), "XRANGE %s - +", topic);
     weir_redis_reply *reply = rig_ask(c->conn, words);
     for (size_t i = 0; i < reply->root->n; i++) {
-        const weir_redis_val *fields = weir_redis_at(reply->root->items[i], 1);
+        const weir_redis_val *fields = weir_redis_at(&reply->root->items[i], 1);
 
         if (weir_slice_is(weir_redis_text(weir_redis_member(fields, "key")), key)) {
             weir_buf_str(out, weir_redis_text(weir_redis_member(fields, "data")).data);

@@ -84,7 +84,7 @@ static void fifty_reconnects_leave_a_running_entry_alone(void **state)
     (void)snprintf(words, sizeof(words), "XPENDING %s %s - + 10", w->stream, w->group);
     weir_redis_reply *reply = rig_ask(w->conn, words);
     assert_int_equal(reply->root->n, 1);
-    assert_true(weir_redis_int(weir_redis_at(reply->root->items[0], 3), &times));
+    assert_true(weir_redis_int(weir_redis_at(&reply->root->items[0], 3), &times));
     assert_int_equal(times, 1);
     weir_redis_reply_give(reply);
     rig_close(&r);

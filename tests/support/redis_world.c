@@ -78,7 +78,7 @@ void world_consumers(world *w, char *out, size_t len)
     (void)snprintf(words, sizeof(words), "XINFO CONSUMERS %s %s", w->stream, w->group);
     weir_redis_reply *reply = rig_ask(w->conn, words);
     for (size_t i = 0; i < reply->root->n; i++) {
-        const weir_redis_val *row = reply->root->items[i];
+        const weir_redis_val *row = &reply->root->items[i];
         size_t at = strlen(out);
 
         (void)snprintf(out + at, len - at, "%s ",

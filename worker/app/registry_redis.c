@@ -66,7 +66,7 @@ static weir_status redis_back(const weir_range_setup *setup, int64_t n, weir_pos
     }
     if (st == WEIR_OK && reply->root->type == WEIR_REDIS_ARRAY && reply->root->n > 0) {
         weir_redis_entry entry;
-        if (weir_redis_entry_parse(reply->root->items[reply->root->n - 1], &entry)) {
+        if (weir_redis_entry_parse(&reply->root->items[reply->root->n - 1], &entry)) {
             *out = entry.pos;
         }
     }

@@ -72,10 +72,10 @@ static void round_trip(const weir_out *out, weir_redis_limit limit, read_back *b
     assert_false(bytes.has_failed);
     assert_true(bytes.len <= weir_redis_entry_size(out, WEIR_SLICE_LIT("orders")));
     weir_redis_reply *reply = parse(bytes.data, bytes.len);
-    assert_string_equal(reply->root->items[0]->text.data, "XADD");
+    assert_string_equal(reply->root->items[0].text.data, "XADD");
     size_t first = limit.is_set ? (limit.is_approx ? 6 : 5) : 3;
     for (size_t i = first; i < reply->root->n; i++) {
-        words[n++] = reply->root->items[i]->text.data;
+        words[n++] = reply->root->items[i].text.data;
     }
     words[n] = NULL;
     read_fields(back, words, 0);

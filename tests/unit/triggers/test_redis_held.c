@@ -57,6 +57,49 @@ static void it_agrees_with_a_list_over_many_random_steps(void **state)
     weir_redis_held_fini(&held);
 }
 
+static void entries_that_come_and_go_in_order_need_little_memory(void **state)
+{
+    weir_redis_held held = { .n = 0 };
+
+    (void)state;
+    assert_true(weir_redis_held_reserve(&held, 1));
+    /* never goes */
+    weir_redis_held_put(&held, (weir_pos){ 5, 0 }, WEIR_REDIS_GIVEN);
+    for (uint64_t i = 0; i < 100000; i++) {
+        assert_true(weir_redis_held_reserve(&held, 1));
+        weir_redis_held_put(&held, (weir_pos){ 7, i }, WEIR_REDIS_QUEUED);
+        if (i >= 500) {
+            assert_true(weir_redis_held_remove(&held, (weir_pos){ 7, i - 500 }));
+        }
+    }
+    assert_int_equal(held.n, 501);
+    assert_true(held.cap <= 2048);
+    assert_int_equal(weir_redis_held_get(&held, (weir_pos){ 5, 0 }), WEIR_REDIS_GIVEN);
+    weir_redis_held_fini(&held);
+}
+
+static void what_is_claimed_later_stands_in_the_order_of_ids(void **state)
+{
+    weir_redis_held held = { .n = 0 };
+    weir_pos last = { 0, 0 };
+    size_t n = 0;
+
+    (void)state;
+    assert_true(weir_redis_held_reserve(&held, 300));
+    for (uint64_t i = 0; i < 300; i++) {
+        weir_redis_held_put(&held, (weir_pos){ 1 + i * 7 % 300, 0 }, WEIR_REDIS_QUEUED);
+    }
+    for (size_t i = held.head; i < held.tail; i++) {
+        if (held.slots[i].hold != WEIR_REDIS_FREE) {
+            assert_true(weir_pos_cmp(last, held.slots[i].pos) < 0);
+            last = held.slots[i].pos;
+            n++;
+        }
+    }
+    assert_int_equal(n, 300);
+    weir_redis_held_fini(&held);
+}
+
 static void an_empty_table_holds_nothing(void **state)
 {
     weir_redis_held held = { .n = 0 };
@@ -71,6 +114,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_agrees_with_a_list_over_many_random_steps),
+        cmocka_unit_test(entries_that_come_and_go_in_order_need_little_memory),
+        cmocka_unit_test(what_is_claimed_later_stands_in_the_order_of_ids),
         cmocka_unit_test(an_empty_table_holds_nothing),
     };
 

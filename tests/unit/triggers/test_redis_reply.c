@@ -42,8 +42,37 @@ static void an_answer_in_single_bytes_is_the_same_answer(void **state)
     const weir_redis_val *entries = weir_redis_at(weir_redis_at(reply->root, 0), 1);
     assert_int_equal(entries->n, 1);
     assert_true(
-        weir_slice_is(weir_redis_text(weir_redis_at(entries->items[0], 0)), "5-1"));
+        weir_slice_is(weir_redis_text(weir_redis_at(&entries->items[0], 0)), "5-1"));
     weir_redis_reply_give(reply);
+}
+
+static void an_answer_that_is_given_back_serves_the_next_one(void **state)
+{
+    static const char bytes[] = "*1\r\n$1\r\nx\r\n:7\r\n$1\r\ny\r\n";
+    weir_redis_reader *reader = weir_redis_reader_new();
+    weir_redis_reply *first = NULL;
+    weir_redis_reply *second = NULL;
+    weir_redis_reply *third = NULL;
+    weir_err err;
+
+    (void)state;
+    assert_int_equal(weir_redis_reader_feed(reader, bytes, sizeof(bytes) - 1), WEIR_OK);
+    assert_int_equal(weir_redis_reader_next(reader, &first, &err), WEIR_OK);
+    weir_redis_reader_back(reader, first);
+    assert_int_equal(weir_redis_reader_next(reader, &second, &err), WEIR_OK);
+    assert_ptr_equal(first, second);
+    assert_int_equal(second->root->type, WEIR_REDIS_INT);
+    assert_int_equal(second->root->n, 0);
+    assert_int_equal(second->root->num, 7);
+    /* Somebody still reads it: its memory stays as it is. */
+    weir_redis_reply_take(second, 1);
+    weir_redis_reader_back(reader, second);
+    assert_int_equal(weir_redis_reader_next(reader, &third, &err), WEIR_OK);
+    assert_ptr_not_equal(second, third);
+    assert_int_equal(second->root->num, 7);
+    weir_redis_reply_give(second);
+    weir_redis_reader_back(reader, third);
+    weir_redis_reader_free(reader);
 }
 
 static void bytes_that_are_no_resp_are_an_error(void **state)
@@ -168,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_in_single_bytes_is_the_same_answer),
+        cmocka_unit_test(an_answer_that_is_given_back_serves_the_next_one),
         cmocka_unit_test(bytes_that_are_no_resp_are_an_error),
         cmocka_unit_test(a_reader_that_ends_in_the_middle_frees_what_it_has),
         cmocka_unit_test(xautoclaim_of_6_2_has_two_elements_and_nil_entries),
