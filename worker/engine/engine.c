@@ -327,7 +327,7 @@ void weir_engine_stop(weir_engine *e, int64_t until_us, weir_engine_report *repo
 
         weir_flow_stop(e->lines[i].flow,
                        retry_until_us < until_us ? retry_until_us : until_us, &news);
-        weir_line_carry(&e->lines[i], &news, weir_clock_us(), false);
+        weir_line_carry(&e->lines[i], &news, weir_clock_us(), WEIR_CARRIER_OTHER);
     }
     if (e->is_started) {
         engine_drain(e, until_us, report);

@@ -14,6 +14,7 @@
 #define HAND_STALE_US 1000 /* unbegun jobs of a busy thread are taken back after this */
 #define HAND_BATCH_MAX 10000 /* of a batch function */
 #define HAND_LOCAL_RETRY_US 1000000
+#define HAND_STAY 8 /* turns of a thread on one line, where there are others */
 
 static unsigned long long span_of(unsigned lo, unsigned next, unsigned end)
 {
@@ -185,7 +186,7 @@ static void hand_mean_update(weir_line *line, int64_t took_us, size_t n)
 
 /* Hands finished jobs over: to the flow, and on from there. */
 static void hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
-                      int64_t now, bool is_worker)
+                      int64_t now, weir_carrier who)
 {
     weir_flow_news news = { 0 };
 
@@ -193,7 +194,15 @@ static void hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n
         hand_judge(line, jobs[i], now);
     }
     weir_flow_finish(line->flow, jobs, n, n_slots, now, &news);
-    weir_line_carry(line, &news, now, is_worker);
+    weir_line_carry(line, &news, now, who);
+}
+
+/* The same, by a pool thread, which will look at this line next. */
+static void hand_over_own(weir_hand *hand, weir_line *line, weir_job *const *jobs,
+                          size_t n, size_t n_slots, int64_t now)
+{
+    hand->owed = line;
+    hand_over(line, jobs, n, n_slots, now, WEIR_CARRIER_FREE);
 }
 
 /* -- a claim of single events ----------------------------------------------------------- */
@@ -254,15 +263,15 @@ static bool hand_run_one(weir_line *line, weir_job *job, void *local, int64_t no
 }
 
 /* This thread cannot run the function now: every job of the claim is UNAVAILABLE. */
-static void hand_refuse(weir_line *line, weir_job **jobs, size_t n, size_t n_slots,
-                        int64_t now)
+static void hand_refuse(weir_hand *hand, weir_line *line, weir_job **jobs, size_t n,
+                        size_t n_slots, int64_t now)
 {
     for (size_t i = 0; i < n; i++) {
         if (hand_begin(line, jobs[i], now)) {
             weir_call_returned(&jobs[i]->call, WEIR_UNAVAILABLE);
         }
     }
-    hand_over(line, jobs, n, n_slots, now, true);
+    hand_over_own(hand, line, jobs, n, n_slots, now);
 }
 
 static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t n_slots)
@@ -275,7 +284,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     size_t n_run = 0;
 
     if (hand_local_get(hand, line, now, &local) != WEIR_OK) {
-        hand_refuse(line, hand->jobs, n, n_slots, now);
+        hand_refuse(hand, line, hand->jobs, n, n_slots, now);
         return;
     }
     hand->line = line;
@@ -301,7 +310,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     if (n_run > 0) {
         hand_mean_update(line, now - begun, n_run);
     }
-    hand_over(line, hand->jobs, n_done, n_slots, now, true);
+    hand_over_own(hand, line, hand->jobs, n_done, n_slots, now);
 }
 
 /* -- a batch ------------------------------------------------------------------------------ */
@@ -337,7 +346,7 @@ static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_
     size_t n_final = 0;
 
     if (hand_local_get(hand, line, now, &local) != WEIR_OK) {
-        hand_refuse(line, hand->jobs, n, n_slots, now);
+        hand_refuse(hand, line, hand->jobs, n, n_slots, now);
         return;
     }
     n_begun = hand_begin_all(hand, line, n, local, now);
@@ -356,7 +365,7 @@ static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_
         hand_mean_update(line, now - begun, n_begun);
     }
     /* A pending item keeps its slot until its verdict comes. */
-    hand_over(line, hand->jobs, n_final, n_slots - (n - n_final), now, true);
+    hand_over_own(hand, line, hand->jobs, n_final, n_slots - (n - n_final), now);
 }
 
 /* -- pending calls ------------------------------------------------------------------------- */
@@ -394,7 +403,7 @@ static bool hand_take_inbox(weir_hand *hand, weir_line *line)
     if (n == 0) {
         return false;
     }
-    hand_over(line, hand->jobs, n, n, now, true);
+    hand_over_own(hand, line, hand->jobs, n, n, now);
     return true;
 }
 
@@ -432,7 +441,7 @@ static bool hand_work_on(weir_hand *hand, weir_line *line)
     }
     n = weir_flow_take(line->flow, hand->jobs, hand_claim_size(hand, line), now,
                        weir_line_wall_ms(line->e, now), &n_slots, &news);
-    weir_line_carry(line, &news, now, true);
+    weir_line_carry(line, &news, now, WEIR_CARRIER_BUSY);
     if (n == 0) {
         return false;
     }
@@ -446,7 +455,7 @@ static bool hand_work_on(weir_hand *hand, weir_line *line)
         }
         after.settle = chain;
         after.next_due_us = WEIR_NEVER;
-        weir_line_carry(line, &after, now, true);
+        weir_line_carry(line, &after, now, WEIR_CARRIER_BUSY);
     } else if (line->sub->batch.max > 1) {
         hand_run_batch(hand, line, n, n_slots);
     } else {
@@ -461,14 +470,38 @@ static bool line_has_work(weir_line *line, int64_t now)
            weir_flow_hint_due_us(line->flow) <= now;
 }
 
-/* Looks at every line once, beginning with another one each time. */
+/* The line that this thread has promised to look at. After HAND_STAY turns it goes elsewhere,
+ * so that one busy line does not keep all threads, and somebody else is woken for it. */
+static bool hand_work_owed(weir_hand *hand, int64_t now)
+{
+    weir_line *line = hand->owed;
+
+    if (line == NULL) {
+        return false;
+    }
+    hand->owed = NULL;
+    if (!line_has_work(line, now)) {
+        return false;
+    }
+    if (hand->n_stayed++ < HAND_STAY || hand->pool->e->n_lines == 1) {
+        return hand_work_on(hand, line);
+    }
+    hand->n_stayed = 0;
+    weir_pool_kick(hand->pool);
+    return false;
+}
+
+/* Looks at the line that it owes a look, then at all, beginning with another one each time. */
 bool weir_hand_work(weir_hand *hand)
 {
     weir_engine *e = hand->pool->e;
-    const unsigned first =
-        atomic_fetch_add_explicit(&hand->pool->turn, 1, memory_order_relaxed);
     const int64_t now = weir_clock_us();
+    unsigned first;
 
+    if (hand_work_owed(hand, now)) {
+        return true;
+    }
+    first = atomic_fetch_add_explicit(&hand->pool->turn, 1, memory_order_relaxed);
     for (size_t i = 0; i < e->n_lines; i++) {
         weir_line *line = &e->lines[(first + i) % e->n_lines];
 
@@ -591,10 +624,10 @@ bool weir_hand_relieve(weir_hand *hand, int64_t now)
     if (relief.n_unbegun > 0) {
         weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun, 0, now,
                             &news);
-        weir_line_carry(relief.line, &news, now, false);
+        weir_line_carry(relief.line, &news, now, WEIR_CARRIER_OTHER);
     }
     if (relief.n_done > 0) {
-        hand_over(relief.line, relief.done, relief.n_done, 0, now, false);
+        hand_over(relief.line, relief.done, relief.n_done, 0, now, WEIR_CARRIER_OTHER);
     }
     return false;
 }

@@ -161,7 +161,7 @@ void weir_intake_admit(weir_intake *in, weir_chain *jobs)
 
     if (jobs->head != NULL) {
         weir_flow_admit(in->line->flow, jobs, now, &news);
-        weir_line_carry(in->line, &news, now, false);
+        weir_line_carry(in->line, &news, now, WEIR_CARRIER_OTHER);
     }
 }
 

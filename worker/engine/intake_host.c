@@ -136,7 +136,7 @@ static void intake_retire(weir_intake *in, weir_line_part *part, uint32_t epoch,
 
     intake_drop_stash(in, part);
     weir_flow_retire(in->line->flow, &part->part, epoch, until_us, &news);
-    weir_line_carry(in->line, &news, weir_clock_us(), false);
+    weir_line_carry(in->line, &news, weir_clock_us(), WEIR_CARRIER_OTHER);
 }
 
 static void intake_fence(weir_intake *in, weir_line_part *part, uint32_t epoch)
@@ -144,7 +144,7 @@ static void intake_fence(weir_intake *in, weir_line_part *part, uint32_t epoch)
     weir_flow_news news = { 0 };
 
     weir_flow_fence(in->line->flow, &part->part, epoch, &news);
-    weir_line_carry(in->line, &news, weir_clock_us(), false);
+    weir_line_carry(in->line, &news, weir_clock_us(), WEIR_CARRIER_OTHER);
     if (part->is_assigned) {
         part->is_assigned = false;
         weir_share_part_drop(&in->line->share, &part->bucket);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define LINE_ACK_BATCH 128
+#define LINE_CLEAR_NS 50000 /* of work: a thread clears it without company */
 
 static void line_metrics_init(weir_line *line)
 {
@@ -345,7 +346,22 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     line_jobs_keep(kept_in, &kept);
 }
 
-void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now, bool is_worker)
+/* Wakes a pool thread if what is ready is more than those awake clear within 50 us. */
+static void line_kick(weir_line *line, size_t n_ready, weir_carrier who)
+{
+    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
+
+    if (who == WEIR_CARRIER_FREE && n_ready > 0) {
+        n_ready--; /* it takes that itself */
+    }
+    if (n_ready > 0 && (who == WEIR_CARRIER_OTHER || mean_ns == 0 ||
+                        n_ready * mean_ns > LINE_CLEAR_NS)) {
+        weir_pool_kick(line->e->pool);
+    }
+}
+
+void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now,
+                     weir_carrier who)
 {
     bool has_freed = false;
 
@@ -371,13 +387,5 @@ void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now, bool is
     if (news->next_due_us != WEIR_NEVER) {
         weir_watch_due(line->e->watch, news->next_due_us);
     }
-    if (news->n_ready > 0) {
-        const size_t mean_ns =
-            atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
-
-        /* A worker goes on itself; it wants company only for more than 50 us of work. */
-        if (!is_worker || mean_ns == 0 || news->n_ready * mean_ns > 50000) {
-            weir_pool_kick(line->e->pool);
-        }
-    }
+    line_kick(line, news->n_ready, who);
 }

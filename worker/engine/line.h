@@ -169,10 +169,17 @@ weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index,
                            weir_err *err);
 void weir_line_fini(weir_line *line);
 
+/* Who carries news on, and so how many others must be woken for what is ready. */
+typedef enum weir_carrier {
+    WEIR_CARRIER_OTHER = 0, /* no pool thread: somebody must be woken */
+    WEIR_CARRIER_BUSY,      /* a pool thread that runs what it has just taken */
+    WEIR_CARRIER_FREE       /* a pool thread that looks at this line next */
+} weir_carrier;
+
 /* Carries on everything in *news: sends, acknowledges, frees, wakes. Any thread but with no
- * lock held. is_worker: the caller is a pool thread that will look for work itself. */
+ * lock held. */
 void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now,
-                     bool is_worker);
+                     weir_carrier who);
 
 /* Up to n empty jobs of that intake into out; returns how many: fewer when out of memory. */
 size_t weir_line_jobs_new(weir_intake *in, weir_job **out, size_t n);

@@ -425,7 +425,7 @@ void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
             weir_flow_news news = { 0 };
 
             settle_answered(line, jobs, n_jobs, now, &news);
-            weir_line_carry(line, &news, now, false);
+            weir_line_carry(line, &news, now, WEIR_CARRIER_OTHER);
             n_jobs = 0;
         }
         line = next;

@@ -236,7 +236,7 @@ static weir_status view_skip_in(weir_engine *e, weir_line *line, weir_line_part 
     const weir_status st = weir_flow_skip(line->flow, &part->part, at->pos, &news);
 
     if (st == WEIR_OK) {
-        weir_line_carry(line, &news, weir_clock_us(), false);
+        weir_line_carry(line, &news, weir_clock_us(), WEIR_CARRIER_OTHER);
         return WEIR_OK;
     }
     (void)e;
