@@ -353,6 +353,15 @@ static weir_verdict noop(void *state, const weir_event *ev, weir_call *call)
     return WEIR_DONE;
 }
 
+/* Not even counted: for weir-bench-engine. */
+static weir_verdict nothing(void *state, const weir_event *ev, weir_call *call)
+{
+    (void)state;
+    (void)ev;
+    (void)call;
+    return WEIR_DONE;
+}
+
 static weir_verdict copy(void *state, const weir_event *ev, weir_call *call)
 {
     fn_slot *slot = weir_call_local(call);
@@ -490,6 +499,10 @@ static const weir_function functions[] = {
     FN("work", "sleeps", .handle = work),
     FN("block", "sleeps until some time after its first event", .handle = block),
     FN("batch", "does nothing to many events at once", .handle_batch = batch),
+    { .name = "nothing",
+      .about = "does not even count",
+      .version = "1.0.0",
+      .handle = nothing },
     { .name = "pending",
       .about = "completes later, on one timer thread",
       .version = "1.0.0",
