@@ -57,6 +57,11 @@ static inline unsigned weir_signal_read(weir_signal *sig)
 bool weir_signal_wait(weir_signal *sig, unsigned seen, int64_t until_us);
 /* Raises the number and wakes up to n sleepers (INT_MAX: all). Cheap if nobody sleeps. */
 void weir_signal_raise(weir_signal *sig, int n);
+/* Raises the number and wakes nobody: whoever is about to sleep looks again. */
+static inline void weir_signal_mark(weir_signal *sig)
+{
+    atomic_fetch_add(&sig->seq, 1);
+}
 
 /* Starts a thread with all signals blocked (but those of faults, such as SIGSEGV), a name of at most 15 bytes, and a stack of
  * stack_bytes (0: 256 KiB). Returns 0 or an errno. */

@@ -41,6 +41,10 @@ static void budget_part_limits_locked(const weir_share *share, weir_bucket *part
 {
     const size_t n = share->n_parts == 0 ? 1 : share->n_parts;
 
+    if (part->n_sharers == n) {
+        return;
+    }
+    part->n_sharers = n;
     part->max_events = share->own.max_events / n;
     if (part->max_events == 0) {
         part->max_events = 1;
@@ -63,6 +67,7 @@ void weir_share_part_drop(weir_share *share, weir_bucket *part)
     share->n_parts--;
     part->max_events = 0;
     part->max_bytes = 0;
+    part->n_sharers = 0;
     weir_lock_give(&share->budget->lock);
 }
 

@@ -24,6 +24,8 @@
 typedef struct weir_bucket {
     size_t max_events, max_bytes;
     size_t n_events, n_bytes;
+    /* of a part: among how many the limits were divided; 0: never */
+    size_t n_sharers;
 } weir_bucket;
 
 typedef struct weir_budget {

@@ -294,6 +294,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     atomic_store(&hand->begun_us, now);
     atomic_store(&hand->span, span_of(0, 0, (unsigned)n));
     atomic_fetch_add_explicit(&line->n_running, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
     while ((job = hand_next(hand)) != NULL) {
         if (n_run > 0 && n_run % 16 == 0) {
             now = weir_clock_us();
@@ -303,6 +304,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
             hand->jobs[span_next(atomic_load(&hand->span)) - 1] = NULL;
         }
     }
+    atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&line->n_running, 1, memory_order_relaxed);
     n_done = hand_close(hand);
     atomic_store(&hand->begun_us, 0);
@@ -351,9 +353,11 @@ static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_
     }
     n_begun = hand_begin_all(hand, line, n, local, now);
     atomic_fetch_add_explicit(&line->n_running, n_begun, memory_order_relaxed);
+    atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
     if (n_begun > 0) {
         line->hops->run(line->host, local, hand->calls, n_begun, hand->is_final);
     }
+    atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&line->n_running, n_begun, memory_order_relaxed);
     now = weir_clock_us();
     for (size_t i = 0; i < n; i++) {

@@ -18,7 +18,7 @@
 
 #include "worker/engine/line.h"
 
-#define POOL_CLAIM 64 /* most jobs a thread claims */
+#define POOL_CLAIM 256 /* most jobs a thread claims */
 
 /* What thread_init made for one function. */
 typedef struct pool_local {

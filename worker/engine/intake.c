@@ -18,7 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define INTAKE_BATCH 256
+#define INTAKE_BATCH 1024     /* most events of one read */
+#define INTAKE_BATCH_MIN 64   /* where it begins: what is read sizes the next */
 #define INTAKE_WAIT_US 100000 /* of one read */
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
@@ -127,11 +128,12 @@ static bool intake_charge_locked(weir_intake *in, weir_line_part *part, weir_job
     job->charged = job->ev.bytes + sizeof(*job);
     job->bucket =
         weir_budget_take_locked(&in->line->share, &part->bucket, job->charged);
-    if (job->bucket == WEIR_BUCKET_NONE) {
-        return false;
-    }
-    atomic_fetch_add_explicit(&in->line->n_charged, job->charged, memory_order_relaxed);
-    return true;
+    return job->bucket != WEIR_BUCKET_NONE;
+}
+
+static void intake_count_charged(weir_intake *in, size_t bytes)
+{
+    atomic_fetch_add_explicit(&in->line->n_charged, bytes, memory_order_relaxed);
 }
 
 bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job)
@@ -141,6 +143,9 @@ bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job)
     weir_budget_enter(&in->line->e->budget);
     is_charged = intake_charge_locked(in, part, job);
     weir_budget_leave(&in->line->e->budget);
+    if (is_charged) {
+        intake_count_charged(in, job->charged);
+    }
     return is_charged;
 }
 
@@ -212,12 +217,18 @@ static void intake_tend_parts(weir_intake *in)
 /* Charges what was read; what finds no room is stashed, and its part held. */
 static void intake_take(weir_intake *in, size_t n, weir_chain *ready)
 {
+    size_t bytes = 0;
+
+    if (n == 0) {
+        return;
+    }
     weir_budget_enter(&in->line->e->budget);
     for (size_t i = 0; i < n; i++) {
         weir_job *job = in->batch[i];
         weir_line_part *part = weir_line_part_of(job);
 
         if (part->stash.head == NULL && intake_charge_locked(in, part, job)) {
+            bytes += job->charged;
             weir_chain_add(ready, job);
         } else {
             weir_chain_add(&part->stash, job);
@@ -225,6 +236,7 @@ static void intake_take(weir_intake *in, size_t n, weir_chain *ready)
         }
     }
     weir_budget_leave(&in->line->e->budget);
+    intake_count_charged(in, bytes);
     for (size_t i = 0; in->n_stashed > 0 && i < in->n_parts; i++) {
         if (in->parts[i] != NULL && in->parts[i]->stash.head != NULL) {
             intake_hold(in, in->parts[i], true);
@@ -263,8 +275,19 @@ static size_t intake_room(weir_intake *in)
         atomic_load(&line->is_paused) || !weir_flow_hint_room(line->flow)) {
         return 0;
     }
-    room = weir_budget_room(&line->share, INTAKE_BATCH);
+    room = weir_budget_room(&line->share, in->n_want);
     return in->n_stashed >= INTAKE_BATCH ? 0 : room;
+}
+
+/* A full read asks for more the next time, one that is mostly empty for less: few jobs are
+ * made for a source that has little to give. */
+static void intake_resize(weir_intake *in, size_t n, size_t room)
+{
+    if (n == room && room == in->n_want && in->n_want < INTAKE_BATCH) {
+        in->n_want *= 2;
+    } else if (n < in->n_want / 8 && in->n_want > INTAKE_BATCH_MIN) {
+        in->n_want /= 2;
+    }
 }
 
 /* Makes sure that there are empty events for a read; returns for how many. */
@@ -287,6 +310,9 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     size_t room, n;
     int64_t now;
 
+    atomic_store_explicit(
+        &in->n_freed, atomic_load_explicit(&in->line->e->n_freed, memory_order_relaxed),
+        memory_order_relaxed);
     /* Set before looking, so that credits that come back in between end the wait. */
     atomic_store(&in->wants_room, true);
     room = intake_room(in);
@@ -296,6 +322,9 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     room = intake_prepare_batch(in, room);
     n = in->source->ops->read(in->self, in->batch_evs, room, INTAKE_WAIT_US);
     WEIR_ASSERT(n <= room);
+    if (room > 0) {
+        intake_resize(in, n, room);
+    }
     now = weir_clock_us();
     atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
     intake_unstash(in, &ready);
@@ -401,6 +430,7 @@ weir_status weir_intake_init(weir_intake *in, weir_line *line, size_t index,
     in->line = line;
     in->index = index;
     in->source = source;
+    in->n_want = INTAKE_BATCH_MIN;
     weir_lock_init(&in->lock, WEIR_RANK_LEAF);
     weir_intake_host_init(in);
     source->setup.host = &in->host;

@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LINE_ACK_BATCH 128
-#define LINE_CLEAR_NS 50000 /* of work: a thread clears it without company */
+#define LINE_ACK_BATCH 256
+#define LINE_READY_LOW 256   /* fewer ready events: an intake is woken at once */
+#define LINE_FREED_MANY 1024 /* else when so many have ended */
 
 static void line_metrics_init(weir_line *line)
 {
@@ -186,7 +187,9 @@ void weir_line_job_free(weir_intake *in, weir_job *job)
     line_jobs_keep(in, &one);
 }
 
-void weir_line_wake_intakes(weir_engine *e)
+/* Wakes what waits for room. n_freed: how many events have ended in all; an intake whose line
+ * still has enough to do waits until it is worth its while. SIZE_MAX: in any case. */
+static void line_wake_intakes(weir_engine *e, size_t n_freed)
 {
     for (size_t i = 0; i < e->n_lines; i++) {
         const weir_line *line = &e->lines[i];
@@ -194,36 +197,30 @@ void weir_line_wake_intakes(weir_engine *e)
         for (size_t k = 0; k < line->sub->n_sources; k++) {
             weir_intake *in = &line->intakes[k];
 
-            if (atomic_load_explicit(&in->wants_room, memory_order_relaxed) &&
-                atomic_exchange(&in->wants_room, false)) {
+            if (!atomic_load_explicit(&in->wants_room, memory_order_relaxed) ||
+                (n_freed != SIZE_MAX &&
+                 weir_flow_hint_ready(line->flow) >= LINE_READY_LOW &&
+                 n_freed - atomic_load_explicit(&in->n_freed, memory_order_relaxed) <
+                     LINE_FREED_MANY)) {
+                continue;
+            }
+            if (atomic_exchange(&in->wants_room, false)) {
                 weir_intake_wake(in);
             }
         }
     }
 }
 
+void weir_line_wake_intakes(weir_engine *e)
+{
+    line_wake_intakes(e, SIZE_MAX);
+}
+
 /* What the world is told of an end. */
-static void line_count_end(weir_line *line, weir_job *job, int64_t now)
+static void line_tell_end(const weir_line *line, const weir_job *job, int64_t now)
 {
     const bool is_dead = job->reason != WEIR_REASON_NONE;
-    weir_fate fate;
-
-    if (job->is_omitted) {
-        weir_metric_add(line->skipped, 1);
-    } else if (is_dead) {
-        weir_metric_add(line->dead, 1);
-        weir_metric_add(line->reasons[job->reason], 1);
-    } else {
-        weir_metric_add(line->done, 1);
-        if (job->call.n_outs > 0) {
-            weir_metric_add(line->results, job->call.n_outs);
-        }
-    }
-    weir_metric_observe(line->event_seconds, now - job->read_us);
-    if (line->e->setup->fate == NULL) {
-        return;
-    }
-    fate = (weir_fate){
+    weir_fate fate = {
         .sub = line->sub->name,
         .ev = &job->ev,
         .outcome = job->is_omitted ? "skipped"
@@ -238,6 +235,40 @@ static void line_count_end(weir_line *line, weir_job *job, int64_t now)
         .n_results = is_dead ? 0 : job->call.n_outs,
     };
     line->e->setup->fate(line->e->setup->arg, &fate);
+}
+
+/* Counts the ends of a chain: what is the same for many is added once. */
+static void line_count_ends(weir_line *line, const weir_chain *chain, int64_t now)
+{
+    uint64_t n_done = 0;
+    uint64_t n_results = 0;
+    uint64_t n_alike = 0; /* read at the same time */
+
+    for (weir_job *job = chain->head; job != NULL; job = job->next) {
+        if (job->is_omitted) {
+            weir_metric_add(line->skipped, 1);
+        } else if (job->reason != WEIR_REASON_NONE) {
+            weir_metric_add(line->dead, 1);
+            weir_metric_add(line->reasons[job->reason], 1);
+        } else {
+            n_done++;
+            n_results += job->call.n_outs;
+        }
+        n_alike++;
+        if (job->next == NULL || job->next->read_us != job->read_us) {
+            weir_metric_observe_n(line->event_seconds, now - job->read_us, n_alike);
+            n_alike = 0;
+        }
+        if (line->e->setup->fate != NULL) {
+            line_tell_end(line, job, now);
+        }
+    }
+    if (n_done > 0) {
+        weir_metric_add(line->done, n_done);
+    }
+    if (n_results > 0) {
+        weir_metric_add(line->results, n_results);
+    }
 }
 
 /* The credits of all of them go back. */
@@ -320,12 +351,12 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     if (chain->head == NULL) {
         return;
     }
+    if (!is_giveback) {
+        line_count_ends(line, chain, now);
+    }
     for (weir_job *job = chain->head; job != NULL; job = job->next) {
         if (!job->is_twin) { /* the event of a twin is still being handled */
             line_acks_add(&acks, job);
-        }
-        if (!is_giveback) {
-            line_count_end(line, job, now);
         }
     }
     line_acks_flush(&acks);
@@ -346,30 +377,16 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     line_jobs_keep(kept_in, &kept);
 }
 
-/* Wakes a pool thread if what is ready is more than those awake clear within 50 us. */
-static void line_kick(weir_line *line, size_t n_ready, weir_carrier who)
-{
-    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
-
-    if (who == WEIR_CARRIER_FREE && n_ready > 0) {
-        n_ready--; /* it takes that itself */
-    }
-    if (n_ready > 0 && (who == WEIR_CARRIER_OTHER || mean_ns == 0 ||
-                        n_ready * mean_ns > LINE_CLEAR_NS)) {
-        weir_pool_kick(line->e->pool);
-    }
-}
-
 void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now,
                      weir_carrier who)
 {
-    bool has_freed = false;
+    size_t n_freed = 0;
 
     while (news->settle.head != NULL || news->done.head != NULL ||
            news->gone.head != NULL) {
         weir_chain settle = news->settle;
 
-        has_freed = has_freed || news->done.head != NULL || news->gone.head != NULL;
+        n_freed += news->done.n + news->gone.n;
         line_end(line, &news->done, false, now);
         line_end(line, &news->gone, true, now);
         if (settle.head != NULL) {
@@ -381,11 +398,13 @@ void weir_line_carry(weir_line *line, weir_flow_news *news, int64_t now,
         news->is_drained = false;
         weir_signal_raise(&line->drained, INT32_MAX);
     }
-    if (has_freed || news->has_room) {
-        weir_line_wake_intakes(line->e);
+    if (n_freed > 0 || news->has_room) {
+        n_freed +=
+            atomic_fetch_add_explicit(&line->e->n_freed, n_freed, memory_order_relaxed);
+        line_wake_intakes(line->e, n_freed);
     }
     if (news->next_due_us != WEIR_NEVER) {
         weir_watch_due(line->e->watch, news->next_due_us);
     }
-    line_kick(line, news->n_ready, who);
+    weir_pool_offer(line->e->pool, line, news->n_ready, who);
 }

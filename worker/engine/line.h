@@ -62,6 +62,7 @@ typedef struct weir_intake {
     pthread_t thread;
     bool is_started, is_open;
     atomic_bool wants_room; /* something waits for the budget */
+    atomic_size_t n_freed;  /* weir_engine.n_freed when that began */
     atomic_llong beat_us;   /* when the loop last went round */
     atomic_bool is_closed, is_hung;
     atomic_bool is_ending; /* close() comes next: no wake() from here on */
@@ -79,6 +80,7 @@ typedef struct weir_intake {
     weir_job **batch; /* jobs with empty events, ready to be read into */
     weir_event **batch_evs;
     size_t n_batch;
+    size_t n_want; /* events to be asked for, if there is room */
     /* as last counted */
     uint64_t n_commits, n_rebalances, n_trimmed, n_redelivered;
 } weir_intake;
@@ -100,6 +102,7 @@ struct weir_line {
     atomic_bool is_paused;
     bool has_stuck_alarm;
     atomic_size_t n_running; /* events in functions */
+    atomic_size_t n_hands;   /* threads that have claimed some of its events */
     atomic_size_t n_claims;  /* so far */
     size_t n_claims_seen;    /* the tender's */
     atomic_size_t n_charged; /* bytes of its events in the budget */
@@ -148,6 +151,7 @@ struct weir_engine {
     weir_sink_setup *sink_setups; /* of these, which may keep a reference */
     void **hosts;                 /* by function */
     weir_budget budget;
+    atomic_size_t n_freed; /* events that have ended */
     weir_pool *pool;
     weir_watch *watch;
     atomic_bool is_stopping; /* no new attempts; intake gives nothing */
@@ -232,6 +236,10 @@ weir_status weir_pool_new(weir_engine *e, weir_pool **out);
 weir_status weir_pool_start(weir_pool *pool, weir_err *err);
 /* There is work: wakes a sleeper. */
 void weir_pool_kick(weir_pool *pool);
+/* n_ready jobs of the line may be taken: wakes a sleeper, unless those that run its functions
+ * now clear them within 50 us. */
+void weir_pool_offer(weir_pool *pool, weir_line *line, size_t n_ready,
+                     weir_carrier who);
 /* weir_call_env.completed; arg is the line. */
 void weir_pool_completed(void *arg, weir_call *call);
 /* Once in a while, by the timer: starts threads that are asked for, takes back what a busy

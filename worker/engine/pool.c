@@ -19,6 +19,7 @@
 #define POOL_KEEP 2           /* threads that stay */
 #define POOL_SPAWN_AT_ONCE 64
 #define POOL_CLEAR_NS 1000000 /* of work: those awake clear it */
+#define POOL_SHORT_NS 50000   /* of work that waits for a busy thread to look again */
 
 /* True: this thread is one too many and ends. */
 static bool hand_may_end(weir_pool *pool)
@@ -117,23 +118,13 @@ static void pool_reap(weir_pool *pool)
     }
 }
 
-/* How many threads more would help one line. *is_waiting: it has work that those awake may be
- * about to clear; if they have not by the next look, they are held up elsewhere. */
-static size_t pool_wanted_by(weir_line *line, bool *is_waiting)
+/* How many threads more would help a line that has work. */
+static size_t pool_wanted_by(weir_line *line, size_t n_ready, bool is_served)
 {
-    const size_t n_ready =
-        weir_flow_hint_ready(line->flow) + atomic_load(&line->n_inbox);
     const size_t mean_ns = atomic_load(&line->mean_ns);
-    const size_t n_claims = atomic_load(&line->n_claims);
-    const bool is_served = n_claims != line->n_claims_seen;
     weir_flow_stat stat;
     size_t n_free;
 
-    line->n_claims_seen = n_claims;
-    if (n_ready == 0) {
-        return 0;
-    }
-    *is_waiting = true;
     if (mean_ns != 0 && n_ready * mean_ns < POOL_CLEAR_NS) {
         return is_served ? 0 : 1;
     }
@@ -144,16 +135,39 @@ static size_t pool_wanted_by(weir_line *line, bool *is_waiting)
     return n_ready < n_free ? n_ready : n_free;
 }
 
+/* What waits for threads: wakes one that sleeps where nobody has looked since the last time (the
+ * busy ones are held up), else says how many more there should be. *is_waiting: those awake may
+ * be about to clear it; if they have not by the next look, they are held up too. */
+static size_t pool_look(weir_pool *pool, bool *is_waiting)
+{
+    size_t n_wanted = 0;
+
+    for (size_t i = 0; i < pool->e->n_lines; i++) {
+        weir_line *line = &pool->e->lines[i];
+        const size_t n_ready =
+            weir_flow_hint_ready(line->flow) + atomic_load(&line->n_inbox);
+        const size_t n_claims = atomic_load(&line->n_claims);
+        const bool is_served = n_claims != line->n_claims_seen;
+
+        line->n_claims_seen = n_claims;
+        if (n_ready == 0) {
+            continue;
+        }
+        *is_waiting = true;
+        if (atomic_load(&pool->n_sleeping) == 0) {
+            n_wanted += pool_wanted_by(line, n_ready, is_served);
+        } else if (!is_served) {
+            weir_signal_raise(&pool->signal, 1);
+        }
+    }
+    return n_wanted;
+}
+
 bool weir_pool_tend(weir_pool *pool, int64_t now)
 {
     bool has_unbegun = false;
     bool is_waiting = false;
-    size_t n_wanted = 0;
-
-    for (size_t i = 0; i < pool->e->n_lines && atomic_load(&pool->n_sleeping) == 0;
-         i++) {
-        n_wanted += pool_wanted_by(&pool->e->lines[i], &is_waiting);
-    }
+    const size_t n_wanted = pool_look(pool, &is_waiting);
 
     pool_reap(pool);
     weir_lock_take(&pool->lock);
@@ -179,6 +193,29 @@ void weir_pool_kick(weir_pool *pool)
         weir_watch_tend(pool->e->watch);
     }
     weir_signal_raise(&pool->signal, 1);
+}
+
+void weir_pool_offer(weir_pool *pool, weir_line *line, size_t n_ready, weir_carrier who)
+{
+    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
+    const size_t n_busy = atomic_load_explicit(&line->n_hands, memory_order_relaxed) +
+                          (who != WEIR_CARRIER_OTHER);
+
+    if (who == WEIR_CARRIER_FREE && n_ready > 0) {
+        n_ready--; /* it takes that itself */
+    }
+    if (n_ready == 0) {
+        return;
+    }
+    if (mean_ns == 0 || mean_ns > POOL_SHORT_NS ||
+        n_ready * mean_ns > POOL_SHORT_NS * n_busy) {
+        weir_pool_kick(pool);
+        return;
+    }
+    /* They look again before they sleep. If their functions hold them up after all, the tender
+     * sees that nobody has come, and wakes another. */
+    weir_signal_mark(&pool->signal);
+    weir_watch_tend(pool->e->watch);
 }
 
 bool weir_pool_is_live(weir_pool *pool, int64_t now)

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 
 #define WATCH_TICK_US 1000 /* while the pool wants to be tended */
+#define WATCH_TICKS                                                                    \
+    16 /* that follow when it has been asked to, so that the next
+                              one who asks finds it ticking: a wake-up costs more */
 #define WATCH_IDLE_US 250000
 #define WATCH_EXPIRE_US 250000 /* how often overruns are looked for */
 #define PROBE_TIMEOUT_US 3000000
@@ -99,7 +102,7 @@ static int64_t watch_next_due(const weir_watch *w, int64_t now)
 static void *watch_timer_main(void *arg)
 {
     weir_watch *w = arg;
-    bool is_kept = false;
+    unsigned n_ticks = 0;
 
     while (!atomic_load(&w->is_stopping)) {
         const unsigned seen = weir_signal_read(&w->timer_signal);
@@ -112,15 +115,18 @@ static void *watch_timer_main(void *arg)
             weir_pool_kick(w->e->pool);
             due = now + WATCH_TICK_US;
         }
-        if (atomic_load(&w->wants_tend) || is_kept) {
+        if (atomic_load(&w->wants_tend) || n_ticks > 0) {
             due = due < now + WATCH_TICK_US ? due : now + WATCH_TICK_US;
         }
         atomic_store(&w->wakes_us, due);
         weir_signal_wait(&w->timer_signal, seen, due);
         atomic_store(&w->wakes_us, 0);
         now = weir_clock_us();
-        if (atomic_exchange(&w->wants_tend, false) || is_kept) {
-            is_kept = weir_pool_tend(w->e->pool, now);
+        if (atomic_exchange(&w->wants_tend, false)) {
+            n_ticks = WATCH_TICKS;
+        }
+        if (n_ticks > 0) {
+            n_ticks = weir_pool_tend(w->e->pool, now) ? WATCH_TICKS : n_ticks - 1;
         } else if (now - w->expired_us >= WATCH_EXPIRE_US) {
             weir_pool_tend(w->e->pool, now);
         }
