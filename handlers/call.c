@@ -182,6 +182,8 @@ static int call_emit_failed(weir_call *call, int code, const char *to)
         { EDESTADDRREQ, "emit-no-address",
           "no address given, and the subscription has no `to`" },
         { ENXIO, "emit-unknown-queue", "no such queue, or not an address" },
+        { EXDEV, "emit-other-queue",
+          "`delivery: exactly_once` publishes only to the queue that it reads" },
         { EMSGSIZE, "emit-too-large", "larger than an output may be" },
         { ENOMEM, "emit-no-memory", "out of memory" },
     };

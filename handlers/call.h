@@ -26,7 +26,8 @@ typedef struct weir_call_env {
     bool has_to;       /* `to` is set: outputs without an address may be emitted */
     size_t max_output; /* bytes of key, data and headers of one output */
     /* Address to the engine's indexes and target. 0, or ENXIO for an unknown queue or an
-     * address that cannot be one. NULL: the subscription's `to`. Any thread. */
+     * address that cannot be one, or EXDEV for another queue than the events' own under
+     * exactly_once. NULL: the subscription's `to`. Any thread. */
     int (*resolve)(void *arg, const char *address, weir_out *out);
     /* The verdict of a pending call is there (the handler had returned before). Never blocks.
      * Any thread. */

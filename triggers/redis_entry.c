@@ -186,19 +186,28 @@ static void entry_put_limit(weir_buf *out, weir_redis_limit limit)
     weir_redis_put(out, weir_slice_of(number));
 }
 
+size_t weir_redis_entry_n_fields(const weir_out *from)
+{
+    return (from->key.data != NULL ? 2u : 0u) + 2 + from->n_headers * 2;
+}
+
 void weir_redis_entry_write(const weir_out *from, weir_slice stream,
                             weir_redis_limit limit, weir_buf *out)
 {
     size_t n = 3 + (limit.is_set ? (limit.is_approx ? 3u : 2u) : 0u);
 
-    n += (from->key.data != NULL ? 2u : 0u) + 2 + from->n_headers * 2;
-    weir_redis_put_count(out, n);
+    weir_redis_put_count(out, n + weir_redis_entry_n_fields(from));
     weir_redis_put(out, WEIR_SLICE_LIT("XADD"));
     weir_redis_put(out, stream);
     if (limit.is_set) {
         entry_put_limit(out, limit);
     }
     weir_redis_put(out, WEIR_SLICE_LIT("*"));
+    weir_redis_entry_fields(from, out);
+}
+
+void weir_redis_entry_fields(const weir_out *from, weir_buf *out)
+{
     if (from->key.data != NULL) {
         weir_redis_put(out, WEIR_SLICE_LIT(ENTRY_KEY));
         weir_redis_put(out, from->key);

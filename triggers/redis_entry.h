@@ -47,6 +47,10 @@ typedef struct weir_redis_limit {
 } weir_redis_limit;
 void weir_redis_entry_write(const weir_out *from, weir_slice stream,
                             weir_redis_limit limit, weir_buf *out);
+/* Appends only the fields, names and values in turn, as arguments of a command. */
+void weir_redis_entry_fields(const weir_out *from, weir_buf *out);
+/* How many arguments these are. */
+size_t weir_redis_entry_n_fields(const weir_out *from);
 /* What that command takes, roughly from above. */
 size_t weir_redis_entry_size(const weir_out *from, weir_slice stream);
 

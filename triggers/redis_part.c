@@ -159,6 +159,24 @@ void weir_redis_measure(weir_redis_src *src, int64_t now)
     src->rate_due_us = now + WEIR_REDIS_RATE_US;
 }
 
+void weir_redis_part_done(weir_redis_src *src, const weir_receipt *receipts, size_t n)
+{
+    weir_lock_take(&src->lock);
+    for (size_t i = 0; i < n; i++) {
+        weir_redis_part *part = &src->parts[receipts[i].part];
+        weir_pos pos = receipts[i].pos;
+
+        if (part->is_live && part->epoch == receipts[i].epoch &&
+            weir_redis_held_get(&part->held, pos) == WEIR_REDIS_GIVEN) {
+            weir_redis_held_remove(&part->held, pos);
+            part->stat.n_unacked--;
+            src->n_finished++;
+        }
+    }
+    src->stat.n_commits += n > 0;
+    weir_lock_give(&src->lock);
+}
+
 static void part_news_locked(weir_redis_src *src, weir_redis_news *news)
 {
     *src->news_tail = news;

@@ -482,6 +482,18 @@ out:
     return st;
 }
 
+weir_slice weir_redis_target_stream(const void *target)
+{
+    const sink_target *at = target;
+
+    return (weir_slice){ at->name, at->len };
+}
+
+weir_redis_limit weir_redis_target_limit(const void *target)
+{
+    return ((const sink_target *)target)->limit;
+}
+
 /* Larger than the protocol takes at all. */
 static bool sink_is_too_large(const weir_out *out)
 {

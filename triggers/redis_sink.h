@@ -11,8 +11,13 @@
 #ifndef WEIR_TRIGGERS_REDIS_SINK_H
 #define WEIR_TRIGGERS_REDIS_SINK_H
 
+#include "triggers/redis_entry.h"
 #include "triggers/sink.h"
 
 extern const weir_sink_ops weir_redis_sink;
+
+/* What a handle of target() means: the stream, and how it is trimmed. */
+weir_slice weir_redis_target_stream(const void *target);
+weir_redis_limit weir_redis_target_limit(const void *target);
 
 #endif

@@ -103,7 +103,10 @@ static void source_free(weir_redis_src *src)
         free(news);
     }
     weir_redis_conn_free(src->ctl);
+    weir_lock_take(&src->lock);
     free(src->parts);
+    src->parts = NULL;
+    weir_lock_give(&src->lock);
     free(src->fds);
     free(src->fd_parts);
     free(src->entries);
@@ -113,7 +116,7 @@ static void source_free(weir_redis_src *src)
             close(fds[i]);
         }
     }
-    weir_lock_fini(&src->lock);
+    /* The lock stays: a result that is confirmed late is acknowledged after the end. */
 }
 
 static void source_times(weir_redis_src *src)
@@ -222,6 +225,10 @@ static void source_return(weir_redis_src *src, const weir_receipt *receipts, siz
     size_t n_after;
 
     weir_lock_take(&src->lock);
+    if (src->parts == NULL) { /* closed: what comes now comes too late */
+        weir_lock_give(&src->lock);
+        return;
+    }
     n_before = src->n_unconfirmed;
     for (size_t i = 0; i < n; i++) {
         WEIR_ASSERT(receipts[i].part < src->n_parts);
@@ -370,6 +377,9 @@ static bool source_close(void *self, int64_t until_us)
 
     weir_redis_tell(src);
     source_revoke(src, until_us);
+    if (src->release != NULL) {
+        src->release(src->settler);
+    }
     for (size_t i = 0; i < src->n_parts; i++) {
         if (weir_redis_part_is_ready(src, &src->parts[i])) {
             weir_redis_part_down(src, &src->parts[i]);

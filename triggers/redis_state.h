@@ -155,6 +155,11 @@ typedef struct weir_redis_src {
     int64_t slot_due_us, single_due_us, beat_due_us, sweep_due_us, sample_due_us,
         tidy_due_us, rate_due_us, ack_due_us;
     atomic_bool is_closing, is_link_over;
+
+    /* exactly_once: whoever settles for this source lets go of it when release() is called, on
+     * the intake's thread, before anything of the source is freed. NULL: nobody does. */
+    void *settler;
+    void (*release)(void *settler);
 } weir_redis_src;
 
 /* -- redis_part.c: any thread ---------------------------------------------------------- */
@@ -181,6 +186,8 @@ bool weir_redis_room_is_back_locked(weir_redis_src *src);
  * measured otherwise, it grows fourfold at a time. The link's thread.
  */
 void weir_redis_measure(weir_redis_src *src, int64_t now);
+/* These were acknowledged together with their results: they are held no more. */
+void weir_redis_part_done(weir_redis_src *src, const weir_receipt *receipts, size_t n);
 /* Assigns a part, if it is not live. */
 void weir_redis_assign(weir_redis_src *src, weir_redis_part *part);
 /* Takes back everything from all live parts; the host is told by the next read(). */

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole line on a real Redis while nothing fails: three replicas, 200,000 events, 1,000 keys;
 none lost, none twice. Once with all three at work, where a group of Redis knows no order, and once
-with `single`, where one works in key order and two stand by."""
+with `single`, where one works in key order and two stand by; and both with exactly_once."""
 
 import sys
 from pathlib import Path
@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(sys.argv[1]) / "tests" / "support" / "line"))
 import driver  # noqa: E402
 
 
-def run(broker, is_single):
-    line = driver.Line(broker, 200_000, 1_000, is_single=is_single)
+def run(broker, is_single, is_once=False):
+    line = driver.Line(broker, 200_000, 1_000, is_single=is_single, is_once=is_once)
     try:
         line.load()
         for name in ("r1", "r2", "r3"):
@@ -36,5 +36,7 @@ broker = driver.redis()
 try:
     run(broker, is_single=False)
     run(broker, is_single=True)
+    run(broker, is_single=False, is_once=True)
+    run(broker, is_single=True, is_once=True)
 finally:
     broker.close()

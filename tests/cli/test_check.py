@@ -45,8 +45,16 @@ def sub(text):
 
 def table(kit):
     cases = [
-        (sub("    delivery: exactly_once\n"), "unknown key `delivery`"),
-        (sub("    transaction: 1s\n"), "unknown key `transaction`"),
+        (sub("    delivery: exactly_ones\n"), "did you mean `exactly_once`?"),
+        (sub("    transaction: 1ns\n"), "transaction"),
+        (("    from: kafka:orders", "    delivery: exactly_once\n    from: redis:orders"),
+         "`to: kafka:receipts` is not on `redis`, which is read"),
+        (("    from: kafka:orders",
+          "    delivery: exactly_once\n    dead: kafka:dead\n    from: redis:orders"),
+         "`dead: kafka:dead` is not on `redis`, which is read"),
+        (("    from: kafka:orders",
+          "    delivery: exactly_once\n    name: two\n    order: none\n"
+          "    from: [redis:orders, kafka:orders]"), "all of `from` must be on `redis`"),
         (sub("    hang: 1m\n"), "unknown key `hang`"),
         (sub("    retry: { crashes: 1 }\n"), "unknown key `crashes` in retry"),
         (sub("    retry: { attempts: 0 }\n"), "attempts"),
@@ -153,7 +161,7 @@ def schema(kit):
     code, shown, _ = kit.run("check", "-c", "good.yaml", "--print", "-o", "json")
     settings = json.loads(shown)
     kit.equal(schemakit.errors(json.loads(out), settings), [], "effective settings in the schema")
-    for change in [{"delivery": "exactly_once"}, {"order": "kee"}, {"timeout": "soon"},
+    for change in [{"delivery": "exactly"}, {"order": "kee"}, {"timeout": "soon"},
                    {"concurrency": 0}, {"retry": {"crashes": 1}}]:
         wrong = dict(settings, subscriptions=[dict(settings["subscriptions"][0], **change)])
         kit.check(schemakit.errors(json.loads(out), wrong), f"the schema allows {change}")

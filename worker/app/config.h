@@ -58,6 +58,8 @@ typedef struct weir_sub_opts {
     char *filter; /* JSON */
     char *to, *dead;
     int64_t commit_us, handover_us, claim_after_us;
+    int delivery; /* 0: at least once, 1: exactly once */
+    int64_t transaction_us;
     bool is_single, stamp, is_static, is_paused;
     int assignor;
 } weir_sub_opts;

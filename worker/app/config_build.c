@@ -156,6 +156,10 @@ static bool build_sub(const weir_config *cfg, const weir_config_sub *from,
         .dead = from->dead,
         .stamp = from->opts.stamp,
         .is_paused = from->opts.is_paused,
+        .settler = from->opts.delivery == 0
+                       ? NULL
+                       : cfg->queues[from->from[0].queue].type->settler,
+        .transaction_us = from->opts.transaction_us,
     };
     return build_sources(cfg, from, instance, plan, sub);
 }

@@ -128,6 +128,7 @@ static const char *const order_words[] = { "none", "partition", "key", NULL };
 static const char *const backoff_words[] = { "constant", "linear", "exponential",
                                              NULL };
 static const char *const jitter_words[] = { "none", "full", "equal", NULL };
+static const char *const delivery_words[] = { "at_least_once", "exactly_once", NULL };
 static const char *const assignor_words[] = { "range", "cooperative-sticky", NULL };
 
 static const weir_opt fields_rows[] = {
@@ -318,6 +319,21 @@ const weir_opt weir_sub_rows[] = {
       .min = MS,
       .max = 3600 * SEC,
       .help = "how often positions are committed while there is progress" },
+    { .name = "delivery",
+      .type = WEIR_OPT_ENUM,
+      .offset = S(delivery),
+      .def = "at_least_once",
+      .words = delivery_words,
+      .help = "what a crash may do to results: at_least_once may repeat them; "
+              "exactly_once publishes and acknowledges in one, within one queue" },
+    { .name = "transaction",
+      .type = WEIR_OPT_DURATION,
+      .offset = S(transaction_us),
+      .def = "100ms",
+      .min = MS,
+      .max = 5 * SEC,
+      .help = "of exactly_once: how long a result waits at most for others to be "
+              "published with" },
     { .name = "handover",
       .type = WEIR_OPT_DURATION,
       .offset = S(handover_us),

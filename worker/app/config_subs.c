@@ -358,6 +358,61 @@ static void subs_limits(weir_config *cfg, weir_config_sub *sub)
     }
 }
 
+/* True if the address is on that queue. */
+static bool subs_is_on(const weir_config *cfg, const char *address, size_t queue)
+{
+    const char *name = cfg->queues[queue].name;
+    const size_t len = strlen(name);
+
+    return strncmp(address, name, len) == 0 && address[len] == ':';
+}
+
+/* exactly_once: outputs and acknowledgement become durable together, on one queue. */
+static void subs_delivery(weir_config *cfg, weir_config_sub *sub)
+{
+    const char *const targets[] = { sub->opts.to, sub->dead };
+    const char *const keys[] = { "to", "dead" };
+    const weir_yaml *at = subs_at(sub, "delivery");
+
+    if (sub->opts.delivery == 0) {
+        if (subs_has(sub, "transaction")) {
+            at = subs_at(sub, "transaction");
+            weir_diag_warn(
+                &cfg->diags, at->line, at->column,
+                "`transaction` does nothing without `delivery: exactly_once`");
+        }
+        return;
+    }
+    if (sub->n_from == 0) {
+        return;
+    }
+
+    const weir_config_queue *queue = &cfg->queues[sub->from[0].queue];
+
+    if (queue->type->settler == NULL) {
+        weir_diag_error(&cfg->diags, at->line, at->column,
+                        "`delivery: exactly_once` cannot be had on queues of type %s",
+                        queue->type->name);
+    }
+    for (size_t i = 1; i < sub->n_from; i++) {
+        if (sub->from[i].queue != sub->from[0].queue) {
+            weir_diag_error(&cfg->diags, sub->from[i].line, sub->from[i].column,
+                            "`delivery: exactly_once` works within one queue: all of "
+                            "`from` must be on `%s`",
+                            queue->name);
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (targets[i] != NULL && !subs_is_on(cfg, targets[i], sub->from[0].queue)) {
+            at = subs_at(sub, keys[i]);
+            weir_diag_error(&cfg->diags, at->line, at->column,
+                            "`delivery: exactly_once` works within one queue: `%s: %s` "
+                            "is not on `%s`, which is read",
+                            keys[i], targets[i], queue->name);
+        }
+    }
+}
+
 static void subs_one(weir_config *cfg, const weir_yaml *node)
 {
     weir_config_sub *sub = &cfg->subs[cfg->n_subs];
@@ -388,6 +443,7 @@ static void subs_one(weir_config *cfg, const weir_yaml *node)
     subs_circle(cfg, sub, "dead", sub->dead);
     subs_decoding(cfg, sub);
     subs_limits(cfg, sub);
+    subs_delivery(cfg, sub);
 }
 
 void weir_config_subs(weir_config *cfg, const weir_yaml *list)

@@ -10,8 +10,7 @@
 #define WEIR_APP_REGISTRY_H
 
 #include "handlers/host.h"
-#include "triggers/sink.h"
-#include "triggers/source.h"
+#include "triggers/settler.h"
 #include "worker/base/buf.h"
 
 /* Says one thing about the settings of a queue; line 0: about the queue as a whole. */
@@ -114,6 +113,7 @@ typedef struct weir_queue_type {
     const char *about;
     const weir_source_ops *source;
     const weir_sink_ops *sink;
+    const weir_settler_ops *settler; /* of exactly_once; NULL: there is none */
     const weir_opt *rows;
     size_t opts_size;
     /* Topics have partitions: patterns, order by key without a lease, static members. */

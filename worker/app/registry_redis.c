@@ -6,6 +6,7 @@
 #include "worker/app/registry.h"
 
 #include "triggers/redis_admin.h"
+#include "triggers/redis_atomic.h"
 #include "triggers/redis_entry.h"
 #include "triggers/redis_sink.h"
 #include "triggers/redis_source.h"
@@ -321,6 +322,7 @@ const weir_queue_type weir_queue_redis = {
     .about = "streams of a Redis server",
     .source = &weir_redis_source,
     .sink = &weir_redis_sink,
+    .settler = &weir_redis_settler,
     .rows = weir_redis_opts,
     .opts_size = sizeof(weir_redis_queue),
     .has_partitions = false,

@@ -206,6 +206,10 @@ int weir_dest_resolve(void *arg, const char *address, weir_out *out)
     if (dest == NULL && (dest = dest_of_output(line, address, &code)) == NULL) {
         return code;
     }
+    if (line->sub->settler != NULL && dest->sink != line->sub->sources[0].queue) {
+        /* it could not be published in one with the acknowledgement */
+        return EXDEV;
+    }
     if (address == NULL) {
         atomic_store_explicit(&line->to, dest, memory_order_release);
     }

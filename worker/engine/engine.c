@@ -253,6 +253,9 @@ static void engine_drain(weir_engine *e, int64_t until_us, weir_engine_report *r
         if (n_left == 0 || now >= until_us) {
             return;
         }
+        for (size_t i = 0; i < e->n_lines; i++) {
+            weir_settle_once_hurry(&e->lines[i]);
+        }
         if (!has_cancelled && now - begun > (until_us - begun) / 2) {
             has_cancelled = true;
             for (size_t i = 0; i < e->n_lines; i++) {
@@ -304,6 +307,9 @@ static bool engine_close_sinks(weir_engine *e, int64_t until_us)
 {
     bool is_clean = true;
 
+    for (size_t i = 0; i < e->n_lines; i++) {
+        is_clean = weir_settle_once_close(&e->lines[i], until_us) && is_clean;
+    }
     for (size_t i = 0; i < e->setup->n_queues; i++) {
         if (e->sinks[i] != NULL) {
             const weir_sink_ops *ops = e->setup->queues[i].sink;

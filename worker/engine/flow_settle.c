@@ -118,6 +118,19 @@ static void settle_never_locked(weir_flow *f, weir_job *job)
     f->n_resend++;
 }
 
+/* Nothing was published. Where the job was adopted by a new epoch meanwhile, that is no more than
+ * one more try; else somebody else has its event, and those that came behind it follow. */
+static void settle_lose_locked(weir_flow *f, weir_job *job, int64_t now,
+                               weir_flow_news *news)
+{
+    if (job->item.receipt.epoch != job->ev.receipt.epoch) {
+        settle_again_locked(f, job, now);
+        return;
+    }
+    settle_not_again_locked(f, job);
+    weir_flow_quit_locked(f, job, news);
+}
+
 static void settle_one_locked(weir_flow *f, weir_job *job, int64_t now,
                               weir_flow_news *news)
 {
@@ -128,6 +141,8 @@ static void settle_one_locked(weir_flow *f, weir_job *job, int64_t now,
         }
         if (job->sent == WEIR_JOB_AGAIN) {
             settle_again_locked(f, job, now);
+        } else if (job->sent == WEIR_JOB_GONE) {
+            settle_lose_locked(f, job, now, news);
         } else {
             settle_never_locked(f, job);
         }

@@ -181,6 +181,7 @@ static void intake_revoking(void *arg, const weir_epoch *e, size_t n, int64_t un
     for (;;) {
         const unsigned seen = weir_signal_read(&in->line->drained);
 
+        weir_settle_once_hurry(in->line);
         n_left = intake_busy(in, e, n);
         if (n_left == 0 || weir_clock_us() >= until_us) {
             break;

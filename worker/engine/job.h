@@ -22,7 +22,7 @@
 #define WEIR_ENGINE_JOB_H
 
 #include "handlers/call.h"
-#include "triggers/sink.h"
+#include "triggers/settler.h"
 #include "worker/base/heap.h"
 #include "worker/base/list.h"
 
@@ -47,7 +47,8 @@ typedef enum weir_job_task {
 typedef enum weir_job_sent {
     WEIR_JOB_OK = 0, /* all confirmed */
     WEIR_JOB_AGAIN,  /* a sink fails: once more, later */
-    WEIR_JOB_NEVER   /* the record itself is refused */
+    WEIR_JOB_NEVER,  /* the record itself is refused */
+    WEIR_JOB_GONE    /* nothing was published: the event is not ours any more */
 } weir_job_sent;
 
 /* Why an event became a dead letter; the words are in INTERFACE section 6. */
@@ -115,8 +116,10 @@ struct weir_job {
     uint32_t n_agains;      /* failed sends in a row */
     /* outputs with the sink, and one held by whoever sends */
     atomic_uint n_unanswered;
-    atomic_uint answers; /* bits 1 << weir_sent */
-    int64_t read_us;     /* monotonic */
+    atomic_uint answers; /* bits 1 << weir_sent, or 1 << weir_settled */
+    /* where a settler takes outputs and acknowledgement together */
+    weir_settle_item item;
+    int64_t read_us; /* monotonic */
     int64_t ready_us;
     int64_t begun_us;          /* of the attempt */
     atomic_llong deadline_us;  /* of the attempt; WEIR_NEVER: none */

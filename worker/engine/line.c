@@ -75,6 +75,10 @@ weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index, weir_e
             return weir_err_prefix(err, "subscription %s: ", sub->name);
         }
     }
+    st = sub->settler == NULL ? WEIR_OK : weir_settle_once_open(line, err);
+    if (st != WEIR_OK) {
+        return weir_err_prefix(err, "subscription %s: ", sub->name);
+    }
     return WEIR_OK;
 }
 

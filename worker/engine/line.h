@@ -6,6 +6,7 @@
  *   intake.c  reads, filters, charges the budget, admits
  *   pool.c    claims, decodes, runs
  *   settle.c  sends outputs and dead letters, takes the sinks' answers
+ *   settle_once.c  the same through a settler, outputs and acknowledgement in one
  *   line.c    carries what the flow gives out to the next of these; ends jobs
  *   dest.c    the destinations by address
  *   watch.c   the timer, and the prober of destinations
@@ -96,6 +97,11 @@ struct weir_line {
     void *host;
     weir_host_info info;
     weir_call_env env;
+    void *settler; /* the sub's settler's own; NULL: none, or it is closed */
+    weir_settler_setup settler_setup;
+    bool is_settler_ok;     /* its probe went well; dest_lock, as the next two */
+    char settler_text[256]; /* what is wrong with it; empty: nothing */
+    bool has_told_settler;
     weir_signal drained;          /* raised when a retired part is empty */
     atomic_size_t mean_ns;        /* of one event in the function; 0: not known */
     atomic_bool is_ready_to_read; /* destinations have answered */
@@ -215,6 +221,19 @@ void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
                       weir_flow_news *news);
 /* weir_sent_fn of every sink; arg is the engine. */
 void weir_settle_done(void *arg, const weir_sent_result *results, size_t n);
+
+/* -- settle_once.c -- */
+weir_status weir_settle_once_open(weir_line *line, weir_err *err);
+/* Outputs and dead letters of these jobs go to the settler. */
+void weir_settle_once_send(weir_line *line, weir_chain *jobs, int64_t now,
+                           weir_flow_news *news);
+/* Nothing more comes soon: what the settler has is settled now. */
+void weir_settle_once_hurry(weir_line *line);
+/* False: a library call hangs. */
+bool weir_settle_once_close(weir_line *line, int64_t until_us);
+/* Asks whether this line's destinations can be settled together with its source. The prober. */
+bool weir_settle_once_probe(weir_line *line, int64_t timeout_us);
+
 /* -- dest.c -- */
 /* The index of an address in e->dests, made if it is new. line: it needs this destination,
  * which the file names; NULL: a function named it. WEIR_ENOENT: no such queue. */

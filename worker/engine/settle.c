@@ -3,17 +3,10 @@
 /*
  * settle - the plain settler: send, wait for confirmation, acknowledge.
  *
- * States of an output (weir_out.state):
- *
- *   NEW -> WITH_SINK -> OK
- *    ^         |
- *    |         v
- *    +------ FAILED   (only the failed ones of a job go out again)
- *
  * Whoever sends a job holds one of its n_unanswered until weir_flow_sent() has returned, so the
  * last answer can never overtake it; whoever takes n_unanswered to 0 settles the job.
  */
-#include "worker/engine/line.h"
+#include "worker/engine/settle.h"
 
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
@@ -23,8 +16,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { OUT_NEW = 0, OUT_WITH_SINK, OUT_OK, OUT_FAILED };
 
 #define SETTLE_BATCH 256            /* outputs given to a sink at once */
 #define SETTLE_FULL_US 2000         /* a full sink is asked again after this */
@@ -81,14 +72,6 @@ static weir_status settle_make_dead(weir_line *line, weir_job *job)
     return st;
 }
 
-/* What to do with a job before its outputs can go. */
-typedef enum settle_plan {
-    PLAN_SEND,
-    PLAN_NOTHING,
-    PLAN_LATER,
-    PLAN_STICK
-} settle_plan;
-
 static settle_plan settle_prepare_dead(weir_line *line, weir_job *job)
 {
     weir_log(WEIR_WARN, "event.dead",
@@ -112,8 +95,7 @@ static settle_plan settle_prepare_dead(weir_line *line, weir_job *job)
     return settle_make_dead(line, job) == WEIR_OK ? PLAN_SEND : PLAN_LATER;
 }
 
-/* *n_charged: grows by the bytes that the caller has to charge the budget for. */
-static settle_plan settle_prepare(weir_line *line, weir_job *job, size_t *n_charged)
+settle_plan weir_settle_prepare(weir_line *line, weir_job *job, size_t *n_charged)
 {
     const weir_engine_queue *queues = line->e->setup->queues;
     bool is_late_open = false;
@@ -136,7 +118,8 @@ static settle_plan settle_prepare(weir_line *line, weir_job *job, size_t *n_char
         bytes += out->key.len + out->data.len + sizeof(*out);
         is_late_open = is_late_open || !queues[out->sink].sink->keeps_order;
     }
-    job->is_late_open = is_late_open;
+    job->is_late_open =
+        line->settler == NULL ? is_late_open : !line->sub->settler->keeps_order;
     *n_charged += settle_charge(job, bytes);
     return PLAN_SEND;
 }
@@ -250,6 +233,10 @@ static void settle_judge(weir_line *line, weir_job *job, int64_t now)
     if ((answers & ~(1u << WEIR_SENT_OK)) == 0) {
         return;
     }
+    if ((answers & 1u << WEIR_SETTLED_GONE) != 0) {
+        job->sent = WEIR_JOB_GONE;
+        return;
+    }
     job->sent = WEIR_JOB_AGAIN;
     weir_metric_add(line->send_failures, 1);
     if ((answers & (1u << WEIR_SENT_TOO_LARGE | 1u << WEIR_SENT_INVALID)) != 0) {
@@ -292,9 +279,8 @@ static void settle_alarm(weir_line *line, const weir_job *job)
         weir_reason_text((weir_reason)job->reason), weir_ev_position(&job->ev).data);
 }
 
-/* These have all their answers: judge, tell the flow. Every job is of this line. */
-static void settle_answered(weir_line *line, weir_job **jobs, size_t n, int64_t now,
-                            weir_flow_news *news)
+void weir_settle_answered(weir_line *line, weir_job **jobs, size_t n, int64_t now,
+                          weir_flow_news *news)
 {
     for (size_t i = 0; i < n; i++) {
         settle_judge(line, jobs[i], now);
@@ -338,13 +324,12 @@ static void settle_conclude(settle_round *round, weir_job **jobs, size_t n)
         }
     }
     if (n_answered > 0) {
-        settle_answered(line, sent, n_answered, round->now, round->news);
+        weir_settle_answered(line, sent, n_answered, round->now, round->news);
     }
 }
 
-/* Jobs that have nothing to send, or nothing that could be made now. */
-static void settle_aside(weir_line *line, weir_job *job, settle_plan plan, int64_t now,
-                         weir_flow_news *news)
+void weir_settle_aside(weir_line *line, weir_job *job, settle_plan plan, int64_t now,
+                       weir_flow_news *news)
 {
     job->sent = plan == PLAN_NOTHING ? WEIR_JOB_OK
                 : plan == PLAN_STICK ? WEIR_JOB_NEVER
@@ -364,11 +349,15 @@ void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
     weir_job *batch[SETTLE_BATCH];
     size_t n = 0;
 
+    if (line->sub->settler != NULL) {
+        weir_settle_once_send(line, jobs, now, news);
+        return;
+    }
     for (weir_job *job; (job = weir_chain_pop(jobs)) != NULL;) {
-        const settle_plan plan = settle_prepare(line, job, &round.n_charged);
+        const settle_plan plan = weir_settle_prepare(line, job, &round.n_charged);
 
         if (plan != PLAN_SEND) {
-            settle_aside(line, job, plan, now, news);
+            weir_settle_aside(line, job, plan, now, news);
             continue;
         }
         settle_queue_job(&round, job);
@@ -424,7 +413,7 @@ void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
         if (n_jobs > 0 && (i == n || next != line || n_jobs == SETTLE_BATCH)) {
             weir_flow_news news = { 0 };
 
-            settle_answered(line, jobs, n_jobs, now, &news);
+            weir_settle_answered(line, jobs, n_jobs, now, &news);
             weir_line_carry(line, &news, now, WEIR_CARRIER_OTHER);
             n_jobs = 0;
         }

@@ -12,8 +12,7 @@
 #include "handlers/host.h"
 #include "schemas/codec.h"
 #include "schemas/filter.h"
-#include "triggers/sink.h"
-#include "triggers/source.h"
+#include "triggers/settler.h"
 
 typedef enum weir_order {
     WEIR_ORDER_NONE,
@@ -82,6 +81,10 @@ typedef struct weir_sub {
     const char *dead;
     bool stamp;
     bool is_paused; /* from the start */
+    /* exactly_once: publishes and acknowledges in one; NULL: at least once. With it there is one
+     * source, and all outputs go to its queue. */
+    const weir_settler_ops *settler;
+    int64_t transaction_us;
 } weir_sub;
 
 #endif

@@ -123,6 +123,12 @@ static bool view_line_unready(weir_line *line, char *why, size_t cap)
             is_unready = true;
         }
     }
+    if (!is_unready && line->settler != NULL && !line->is_settler_ok) {
+        snprintf(why, cap, "exactly_once: %s",
+                 line->settler_text[0] == '\0' ? "has not been proved yet"
+                                               : line->settler_text);
+        is_unready = true;
+    }
     weir_lock_give(&e->dest_lock);
     return is_unready;
 }

@@ -276,7 +276,7 @@ static bool watch_line_is_ready(weir_watch *w, weir_line *line)
         is_ready = is_ready && dest->is_ok;
     }
     weir_lock_give(&e->dest_lock);
-    return is_ready;
+    return is_ready && weir_settle_once_probe(line, PROBE_TIMEOUT_US);
 }
 
 static void *watch_prober_main(void *arg)

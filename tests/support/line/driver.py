@@ -72,12 +72,13 @@ def redis():
 class Line:
     """One subscription with its topics, its replicas and what is known of them."""
 
-    def __init__(self, broker, n_events, n_keys, work_us=0, is_single=False):
+    def __init__(self, broker, n_events, n_keys, work_us=0, is_single=False, is_once=False):
         self.broker = broker
+        self.is_once = is_once  # delivery: exactly_once
         self.is_single = is_single  # Redis: one replica at a time, in key order
         self.n_events = n_events
         self.n_keys = n_keys
-        run = f"{RUN}-single" if is_single else RUN
+        run = RUN + ("-single" if is_single else "") + ("-once" if is_once else "")
         self.name = f"line-{run}"
         self.source, self.to, self.dead = (f"line-{run}.{what}" for what in ("in", "out", "dead"))
         for topic in (self.source, self.to, self.dead):
@@ -95,6 +96,7 @@ class Line:
         order = "key" if kind == "kafka" or self.is_single else "none"
         extra = "" if kind == "kafka" else "    claim_after: 3s\n"
         extra += "    single: true\n" if self.is_single else ""
+        extra += "    delivery: exactly_once\n" if self.is_once else ""
         text = f"""worker:
   name: line
   instance: {name}
