@@ -390,9 +390,19 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
         n = n < batch->max ? n : batch->max;
         return n < n_free ? n : n_free;
     }
-    /* Single events run one after another on one thread, so one slot holds them all, until a
-     * function is known to leave calls pending: then each may need a slot of its own. */
-    return f->may_pend && n > 1 ? 1 : n;
+    if (f->may_pend) {
+        const size_t n_free = f->sub->concurrency - f->n_slots;
+
+        return n < n_free ? n : n_free;
+    }
+    return n;
+}
+
+/* Single events run one after another on one thread, so one slot holds them all, until a
+ * function is known to leave calls pending: then each has a slot of its own, as in a batch. */
+static size_t flow_slots_for(const weir_flow *f, size_t n)
+{
+    return f->sub->batch.max > 1 || f->may_pend ? n : 1;
 }
 
 static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
@@ -419,7 +429,7 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
     }
     if (n > 0) {
         f->probe = f->is_open ? out[0] : NULL;
-        *n_slots = is_batch ? n : 1;
+        *n_slots = flow_slots_for(f, n);
         f->n_slots += *n_slots;
     }
     return n;

@@ -244,7 +244,8 @@ static size_t hand_close(weir_hand *hand)
 }
 
 /* Runs one event. False: it is pending, and no longer the thread's. */
-static bool hand_run_one(weir_line *line, weir_job *job, void *local, int64_t now)
+static bool hand_run_one(const weir_hand *hand, weir_line *line, weir_job *job,
+                         void *local, int64_t now)
 {
     weir_call *call = &job->call;
     bool is_final = true;
@@ -254,7 +255,7 @@ static bool hand_run_one(weir_line *line, weir_job *job, void *local, int64_t no
     }
     call->local = local;
     line->hops->run(line->host, local, &call, 1, &is_final);
-    if (!is_final) {
+    if (!is_final && !hand->is_each) {
         /* If it has completed meanwhile, its slot is given back before it is taken: the
          * thread's own slot keeps the sum from going below zero. */
         weir_flow_pend(line->flow, 1);
@@ -288,6 +289,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
         return;
     }
     hand->line = line;
+    hand->is_each = n_slots > 1;
     if (n > 1) {
         weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
     }
@@ -300,7 +302,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
             now = weir_clock_us();
         }
         n_run++;
-        if (!hand_run_one(line, job, local, now)) {
+        if (!hand_run_one(hand, line, job, local, now)) {
             hand->jobs[span_next(atomic_load(&hand->span)) - 1] = NULL;
         }
     }
@@ -312,7 +314,9 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     if (n_run > 0) {
         hand_mean_update(line, now - begun, n_run);
     }
-    hand_over_own(hand, line, hand->jobs, n_done, n_slots, now);
+    /* What is pending, or was taken away, has its slot with it. */
+    hand_over_own(hand, line, hand->jobs, n_done, hand->is_each ? n_done : n_slots,
+                  now);
 }
 
 /* -- a batch ------------------------------------------------------------------------------ */
@@ -378,14 +382,17 @@ void weir_pool_completed(void *arg, weir_call *call)
 {
     weir_line *line = arg;
     weir_job *job = WEIR_CONTAINER_OF(call, weir_job, call);
+    bool is_first;
 
     /* Once it is in the inbox it may end, and the engine with it, before this returns. */
     atomic_fetch_add(&line->n_completing, 1);
     weir_lock_take(&line->inbox_lock);
     weir_chain_add(&line->inbox, job);
-    atomic_fetch_add(&line->n_inbox, 1);
+    is_first = atomic_fetch_add(&line->n_inbox, 1) == 0;
     weir_lock_give(&line->inbox_lock);
-    weir_pool_kick(line->e->pool);
+    if (is_first) { /* or else whoever was woken for the first is still to come */
+        weir_pool_kick(line->e->pool);
+    }
     atomic_fetch_sub(&line->n_completing, 1);
 }
 
@@ -393,6 +400,7 @@ void weir_pool_completed(void *arg, weir_call *call)
 static bool hand_take_inbox(weir_hand *hand, weir_line *line)
 {
     const int64_t now = weir_clock_us();
+    size_t n_left;
     size_t n = 0;
 
     if (atomic_load(&line->n_inbox) == 0) {
@@ -402,8 +410,11 @@ static bool hand_take_inbox(weir_hand *hand, weir_line *line)
     while (n < hand->cap && line->inbox.head != NULL) {
         hand->jobs[n++] = weir_chain_pop(&line->inbox);
     }
-    atomic_fetch_sub(&line->n_inbox, n);
+    n_left = atomic_fetch_sub(&line->n_inbox, n) - n;
     weir_lock_give(&line->inbox_lock);
+    if (n_left > 0) {
+        weir_pool_kick(line->e->pool);
+    }
     if (n == 0) {
         return false;
     }
@@ -581,6 +592,7 @@ typedef struct hand_relief {
     weir_job *done[POOL_CLAIM];
     weir_job *unbegun[POOL_CLAIM];
     size_t n_done, n_unbegun;
+    bool is_each;
 } hand_relief;
 
 static void hand_take_relief(weir_hand *hand, hand_relief *relief)
@@ -598,6 +610,7 @@ static void hand_take_relief(weir_hand *hand, hand_relief *relief)
             break;
         }
         relief->line = hand->line;
+        relief->is_each = hand->is_each;
         for (unsigned i = span_lo(span); i + 1 < next; i++) {
             if (hand->jobs[i] != NULL) {
                 relief->done[relief->n_done++] = hand->jobs[i];
@@ -626,12 +639,13 @@ bool weir_hand_relieve(weir_hand *hand, int64_t now)
     }
     hand_take_relief(hand, &relief);
     if (relief.n_unbegun > 0) {
-        weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun, 0, now,
-                            &news);
+        weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun,
+                            relief.is_each ? relief.n_unbegun : 0, now, &news);
         weir_line_carry(relief.line, &news, now, WEIR_CARRIER_OTHER);
     }
     if (relief.n_done > 0) {
-        hand_over(relief.line, relief.done, relief.n_done, 0, now, WEIR_CARRIER_OTHER);
+        hand_over(relief.line, relief.done, relief.n_done,
+                  relief.is_each ? relief.n_done : 0, now, WEIR_CARRIER_OTHER);
     }
     return false;
 }

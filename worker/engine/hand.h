@@ -35,11 +35,12 @@ typedef struct weir_hand {
     weir_call **calls;  /* a batch; cap of them */
     bool *is_final;
     size_t cap;
-    weir_lock lock;        /* taken to end a claim, and by the tender to take from it */
-    weir_line *line;       /* of the present claim */
-    weir_line *owed;       /* it has promised to look at it next; NULL: none */
-    unsigned n_stayed;     /* turns on such a line in a row */
-    atomic_ullong span;    /* lo, next, end: 16 bits each */
+    weir_lock lock;     /* taken to end a claim, and by the tender to take from it */
+    weir_line *line;    /* of the present claim */
+    weir_line *owed;    /* it has promised to look at it next; NULL: none */
+    unsigned n_stayed;  /* turns on such a line in a row */
+    atomic_ullong span; /* lo, next, end: 16 bits each */
+    bool is_each; /* each job of the claim has a slot of its own; set before span */
     atomic_llong begun_us; /* of what runs now; 0: nothing does */
     atomic_bool is_ended;  /* the thread may be joined */
     struct weir_hand *next;

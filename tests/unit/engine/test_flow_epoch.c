@@ -379,28 +379,43 @@ static void flow_runs_no_more_than_the_concurrency(void **state)
     world_end(&w);
 }
 
-static void flow_claims_one_by_one_once_calls_have_been_pending(void **state)
+static void flow_gives_each_event_a_slot_once_calls_have_been_pending(void **state)
 {
     world w;
-    weir_job *out[4];
+    weir_job *out[8];
 
     (void)state;
     world_begin(&w);
-    for (uint64_t i = 0; i < 4; i++) {
+    w.sub.concurrency = 4;
+    for (uint64_t i = 0; i < 6; i++) {
         world_admit(&w, 0, NULL, i);
     }
     weir_flow_pend(w.f, 1);
-    assert_int_equal(world_take_n(&w, out, 4), 1);
-    world_start(&w, out[0]);
-    world_finish(&w, out[0], WEIR_DONE, 0, -1);
-    weir_flow_finish(w.f, out, 0, 1, w.now, world_news(&w));
+    /* as many as there are slots left */
+    assert_int_equal(world_take_n(&w, out, 8), 3);
+    assert_int_equal(w.n_slots, 3);
+    assert_null(world_take(&w));
     for (int i = 0; i < 3; i++) {
-        weir_job *job = world_take(&w);
-
-        assert_non_null(job);
-        world_start(&w, job);
-        world_finish(&w, job, WEIR_DONE, 0, -1);
+        world_start(&w, out[i]);
+        out[i]->call.verdict = WEIR_DONE;
     }
+    /* the third is pending */
+    weir_flow_finish(w.f, out, 2, 2, w.now, world_news(&w));
+    world_collect(&w);
+    assert_int_equal(world_take_n(&w, out + 3, 5), 2);
+    for (int i = 3; i < 5; i++) {
+        world_start(&w, out[i]);
+        out[i]->call.verdict = WEIR_DONE;
+    }
+    weir_flow_finish(w.f, out + 2, 3, 3, w.now, world_news(&w));
+    world_collect(&w);
+    weir_job *last = world_take(&w);
+
+    assert_non_null(last);
+    world_start(&w, last);
+    /* of weir_flow_pend() */
+    weir_flow_finish(w.f, out, 0, 1, w.now, world_news(&w));
+    world_finish(&w, last, WEIR_DONE, 0, -1);
     world_end(&w);
 }
 
@@ -478,7 +493,7 @@ int main(void)
         cmocka_unit_test(flow_pause_lets_nothing_begin_and_asks_for_nothing),
         cmocka_unit_test(flow_takes_back_what_was_not_begun_first_in_line),
         cmocka_unit_test(flow_runs_no_more_than_the_concurrency),
-        cmocka_unit_test(flow_claims_one_by_one_once_calls_have_been_pending),
+        cmocka_unit_test(flow_gives_each_event_a_slot_once_calls_have_been_pending),
         cmocka_unit_test(flow_fills_a_batch_or_waits_for_its_time),
         cmocka_unit_test(flow_ends_a_batch_at_its_bytes),
     };
