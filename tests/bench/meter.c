@@ -122,7 +122,7 @@ int64_t bench_histogram_at(const bench_histogram *h, double share)
     return h->most;
 }
 
-static void report_histogram(FILE *file, const bench_histogram *h)
+void bench_histogram_print(FILE *file, const bench_histogram *h)
 {
     static const struct {
         const char *name;
@@ -133,7 +133,7 @@ static void report_histogram(FILE *file, const bench_histogram *h)
                  { "p99.9", 0.999 },
                  { "p99.99", 0.9999 } };
 
-    fprintf(file, ", \"latency_us\": {\"n\": %" PRIu64, h->n);
+    fprintf(file, "{\"n\": %" PRIu64, h->n);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         fprintf(file, ", \"%s\": %.1f", rows[i].name,
                 (double)bench_histogram_at(h, rows[i].share) / 1e3);
@@ -158,7 +158,8 @@ void bench_report(FILE *file, const bench_meter *m, const bench_histogram *h)
             to->all - from->all, to->clients - from->clients,
             to->system - from->system);
     if (h != NULL) {
-        report_histogram(file, h);
+        fputs(", \"latency_us\": ", file);
+        bench_histogram_print(file, h);
     }
     fputs("}\n", file);
 }

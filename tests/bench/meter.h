@@ -60,6 +60,9 @@ void bench_histogram_merge(bench_histogram *into, const bench_histogram *from);
 /* The smallest value that `share` (0..1) of all are not above; 0 for an empty one. */
 int64_t bench_histogram_at(const bench_histogram *h, double share);
 
+/* As JSON, in microseconds: n, p50 to p99.99, max. */
+void bench_histogram_print(FILE *file, const bench_histogram *h);
+
 /* Writes one line of JSON: the meter, the peak of resident memory, the histogram (may be NULL). */
 void bench_report(FILE *file, const bench_meter *m, const bench_histogram *h);
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cells import CELLS, Cell, Check, Result, Series
+from cells import CELLS
+from model import Cell, Check, Result, Series
 from servers import KAFKA_VERSION
 
 Environment = Mapping[str, str]
