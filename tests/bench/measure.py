@@ -185,7 +185,7 @@ class Bench:
         command = [str(self.build / "tests" / f"weir-bench-{name}"), *map(str, words)]
         run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, env=env)
         if run.returncode != 0:
-            raise BenchError(f"{name} {words[0]} ended with {run.returncode}: {run.stderr[-500:]}")
+            raise BenchError(f"{name} {words[:1]} ended with {run.returncode}: {run.stderr[-500:]}")
         return json.loads(run.stdout)
 
     def raw_kafka(self, kind: str, topic: str, events: int, tuning: str, to_partitions: int = 8,
