@@ -52,11 +52,13 @@ static bool ce_ends_nocase(weir_slice s, const char *with)
     return s.len >= n && strncasecmp(s.data + s.len - n, with, n) == 0;
 }
 
-/* The last header of that name, in any case, that has a value. */
-static weir_slice ce_content_type(const weir_event *ev)
+weir_slice weir_ce_content_type(const weir_event *ev)
 {
     for (size_t i = ev->n_headers; i-- > 0;) {
-        if (strcasecmp(ev->headers[i].name, "content-type") == 0 &&
+        const char *name = ev->headers[i].name;
+
+        if ((name[0] | 0x20) == 'c' && (name[1] | 0x20) == 'o' &&
+            strcasecmp(name, WEIR_CE_TYPE_HEADER) == 0 &&
             ev->headers[i].value.data != NULL) {
             return ev->headers[i].value;
         }
@@ -67,9 +69,12 @@ static weir_slice ce_content_type(const weir_event *ev)
 weir_slice weir_ce_header(const weir_event *ev, const char *name)
 {
     weir_slice plain = WEIR_SLICE_NONE;
+    const weir_slice type = strcmp(name, "datacontenttype") == 0
+                                ? weir_ce_content_type(ev)
+                                : WEIR_SLICE_NONE;
 
-    if (strcmp(name, "datacontenttype") == 0 && ce_content_type(ev).data != NULL) {
-        return ce_content_type(ev);
+    if (type.data != NULL) {
+        return type;
     }
     for (size_t i = ev->n_headers; i-- > 0;) {
         const weir_header *header = &ev->headers[i];
@@ -87,7 +92,11 @@ weir_slice weir_ce_header(const weir_event *ev, const char *name)
 
 weir_ce_mode weir_ce_mode_of(const weir_event *ev)
 {
-    weir_slice type = ce_content_type(ev);
+    return weir_ce_mode_by(ev, weir_ce_content_type(ev));
+}
+
+weir_ce_mode weir_ce_mode_by(const weir_event *ev, weir_slice type)
+{
     weir_slice media = ce_media(type);
 
     if (type.data == NULL) {
@@ -106,6 +115,9 @@ weir_ce_mode weir_ce_mode_of(const weir_event *ev)
 
 weir_format weir_ce_data_format(weir_slice content_type)
 {
+    if (weir_slice_is(content_type, "application/json")) {
+        return WEIR_FORMAT_JSON; /* nearly always */
+    }
     weir_slice media = ce_media(content_type);
 
     if (memchr(media.len == 0 ? "" : media.data, '/', media.len) == NULL) {
@@ -134,9 +146,36 @@ bool weir_ce_name_ok(weir_slice name)
     return name.len > 0;
 }
 
+#define ONES UINT64_C(0x0101010101010101)
+
+/* True: printable ASCII from the first byte to the last. False says nothing. */
+static inline bool ce_text_plain(weir_slice s)
+{
+    uint64_t hit = 0;
+    uint64_t word;
+
+    if (s.len < sizeof(word)) {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i += sizeof(word)) {
+        /* The last word may overlap the one before it. */
+        const size_t at = s.len - i < sizeof(word) ? s.len - sizeof(word) : i;
+
+        memcpy(&word, s.data + at, sizeof(word));
+        /* Below a space, or 0x7F or more. A borrow only raises a byte that is hit anyway. */
+        hit |= (word - ONES * 0x20) | (word + ONES) | word;
+    }
+    return (hit & ONES << 7) == 0;
+}
+
 /* Control characters of ASCII and of Latin-1 (C2 80 to C2 9F) have no place in a value. */
 static bool ce_text_ok(weir_slice s)
 {
+    bool is_ascii = true;
+
+    if (ce_text_plain(s)) {
+        return true;
+    }
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.data[i];
         bool is_c1 = c == 0xC2 && i + 1 < s.len && (unsigned char)s.data[i + 1] < 0xA0;
@@ -144,26 +183,24 @@ static bool ce_text_ok(weir_slice s)
         if (c < 0x20 || c == 0x7F || is_c1) {
             return false;
         }
+        is_ascii = is_ascii && c < 0x80;
     }
-    return weir_utf8_ok(s);
+    return is_ascii || weir_utf8_ok(s);
 }
 
-static bool ce_digits(weir_slice *s, size_t n, int low, int high)
+/* A number of two digits from low to high. */
+static inline bool ce_two(const char *p, int low, int high)
 {
-    int v = 0;
+    const unsigned tens = (unsigned)(unsigned char)p[0] - '0';
+    const unsigned ones = (unsigned)(unsigned char)p[1] - '0';
+    const int v = (int)(tens * 10 + ones);
 
-    if (s->len < n) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (s->data[i] < '0' || s->data[i] > '9') {
-            return false;
-        }
-        v = v * 10 + (s->data[i] - '0');
-    }
-    s->data += n;
-    s->len -= n;
-    return v >= low && v <= high;
+    return tens <= 9 && ones <= 9 && v >= low && v <= high;
+}
+
+static inline bool ce_digit(const weir_slice *s)
+{
+    return s->len > 0 && s->data[0] >= '0' && s->data[0] <= '9';
 }
 
 static bool ce_char(weir_slice *s, const char *any)
@@ -179,79 +216,126 @@ static bool ce_char(weir_slice *s, const char *any)
 /* RFC 3339 by its shape and ranges; a leap second is fine. */
 static bool ce_time_ok(weir_slice s)
 {
-    if (!ce_digits(&s, 4, 0, 9999) || !ce_char(&s, "-") || !ce_digits(&s, 2, 1, 12) ||
-        !ce_char(&s, "-") || !ce_digits(&s, 2, 1, 31) || !ce_char(&s, "Tt") ||
-        !ce_digits(&s, 2, 0, 23) || !ce_char(&s, ":") || !ce_digits(&s, 2, 0, 59) ||
-        !ce_char(&s, ":") || !ce_digits(&s, 2, 0, 60)) {
+    const char *p = s.data;
+
+    /* 2026-11-21T07:58:47 */
+    if (s.len < 20 || !ce_two(p, 0, 99) || !ce_two(p + 2, 0, 99) || p[4] != '-' ||
+        !ce_two(p + 5, 1, 12) || p[7] != '-' || !ce_two(p + 8, 1, 31) ||
+        (p[10] | 0x20) != 't' || !ce_two(p + 11, 0, 23) || p[13] != ':' ||
+        !ce_two(p + 14, 0, 59) || p[16] != ':' || !ce_two(p + 17, 0, 60)) {
         return false;
     }
+    s = (weir_slice){ p + 19, s.len - 19 };
     if (ce_char(&s, ".")) {
-        size_t n = 0;
-
-        while (ce_digits(&s, 1, 0, 9)) {
-            n++;
-        }
-        if (n == 0) {
+        if (!ce_digit(&s)) {
             return false;
         }
+        while (ce_digit(&s)) {
+            s = (weir_slice){ s.data + 1, s.len - 1 };
+        }
     }
-    if (!ce_char(&s, "Zz") && !(ce_char(&s, "+-") && ce_digits(&s, 2, 0, 23) &&
-                                ce_char(&s, ":") && ce_digits(&s, 2, 0, 59))) {
-        return false;
+    if (ce_char(&s, "Zz")) {
+        return s.len == 0;
     }
-    return s.len == 0;
+    return s.len == 6 && (s.data[0] == '+' || s.data[0] == '-') &&
+           ce_two(s.data + 1, 0, 23) && s.data[3] == ':' && ce_two(s.data + 4, 0, 59);
 }
 
-static weir_status ce_check_one(const weir_header *attr, weir_err *err)
-{
-    const char *name = attr->name;
-    weir_slice value = attr->value;
-    const char *why = NULL;
+/* The attributes with rules; a required one's number is its bit in a set. */
+typedef enum ce_attr {
+    CE_SPECVERSION,
+    CE_ID,
+    CE_SOURCE,
+    CE_TYPE,
+    CE_SUBJECT,
+    CE_SCHEMA,
+    CE_TIME,
+    CE_CONTENT,
+    CE_OTHER
+} ce_attr;
 
-    if (!weir_ce_name_ok(weir_slice_of(name))) {
-        why = "names are made of a-z and 0-9";
-    } else if (!ce_text_ok(value)) {
-        why = "not UTF-8 text without control characters";
-    } else if (strcmp(name, "specversion") == 0 && !weir_slice_is(value, "1.0")) {
-        why = "only 1.0 is known";
-    } else if (strcmp(name, "time") == 0 && !ce_time_ok(value)) {
-        why = "not a time as RFC 3339 writes it";
-    } else if (strcmp(name, "datacontenttype") == 0 &&
-               memchr(value.len == 0 ? "" : value.data, '/', value.len) == NULL) {
-        why = "not a media type";
-    } else if (value.len == 0 &&
-               (strcmp(name, "id") == 0 || strcmp(name, "source") == 0 ||
-                strcmp(name, "type") == 0 || strcmp(name, "subject") == 0 ||
-                strcmp(name, "dataschema") == 0)) {
-        why = "must not be empty";
+enum { N_REQUIRED = CE_TYPE + 1 };
+
+static const char *const ce_names[] = { "specversion", "id",
+                                        "source",      "type",
+                                        "subject",     "dataschema",
+                                        "time",        "datacontenttype" };
+
+static ce_attr ce_attr_is(const char *name, ce_attr attr)
+{
+    return strcmp(name, ce_names[attr]) == 0 ? attr : CE_OTHER;
+}
+
+static ce_attr ce_attr_of(const char *name)
+{
+    switch (name[0]) {
+    case 'i':
+        return ce_attr_is(name, CE_ID);
+    case 's':
+        return ce_attr_is(name, name[1] == 'p'   ? CE_SPECVERSION
+                                : name[1] == 'o' ? CE_SOURCE
+                                                 : CE_SUBJECT);
+    case 't':
+        return ce_attr_is(name, name[1] == 'y' ? CE_TYPE : CE_TIME);
+    case 'd':
+        return name[1] == 'a' && name[2] == 't' && name[3] == 'a'
+                   ? ce_attr_is(name, name[4] == 's' ? CE_SCHEMA : CE_CONTENT)
+                   : CE_OTHER;
+    default:
+        return CE_OTHER;
     }
-    return why == NULL ? WEIR_OK
-                       : weir_fail(err, WEIR_EDATA, "cloudevents: attribute %.60s: %s",
-                                   name, why);
+}
+
+/* What is wrong with an attribute, or NULL. */
+static const char *ce_check_one(const weir_header *attr, ce_attr kind)
+{
+    const weir_slice value = attr->value;
+
+    if (kind == CE_OTHER && !weir_ce_name_ok(weir_slice_of(attr->name))) {
+        return "names are made of a-z and 0-9";
+    }
+    if (!ce_text_ok(value)) {
+        return "not UTF-8 text without control characters";
+    }
+    switch (kind) {
+    case CE_SPECVERSION:
+        return weir_slice_is(value, "1.0") ? NULL : "only 1.0 is known";
+    case CE_TIME:
+        return ce_time_ok(value) ? NULL : "not a time as RFC 3339 writes it";
+    case CE_CONTENT:
+        return memchr(value.len == 0 ? "" : value.data, '/', value.len) != NULL
+                   ? NULL
+                   : "not a media type";
+    case CE_OTHER:
+        return NULL;
+    default:
+        return value.len > 0 ? NULL : "must not be empty";
+    }
 }
 
 weir_status weir_ce_check(const weir_header *attrs, size_t n, weir_err *err)
 {
-    static const char *const required[] = { "specversion", "id", "source", "type" };
+    unsigned has = 0;
+    const char *why = NULL;
+    size_t wrong = 0;
 
-    for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
-        bool has = false;
+    for (size_t i = 0; i < n; i++) {
+        const ce_attr kind = ce_attr_of(attrs[i].name);
 
-        for (size_t j = 0; j < n && !has; j++) {
-            has = strcmp(attrs[j].name, required[i]) == 0;
+        has |= 1U << kind;
+        if (why == NULL) {
+            why = ce_check_one(&attrs[i], kind);
+            wrong = i;
         }
-        if (!has) {
+    }
+    for (size_t i = 0; i < N_REQUIRED; i++) {
+        if ((has >> i & 1) == 0) {
             return weir_fail(err, WEIR_EDATA,
                              "cloudevents: the required attribute %s is not there",
-                             required[i]);
+                             ce_names[i]);
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        weir_status st = ce_check_one(&attrs[i], err);
-
-        if (st != WEIR_OK) {
-            return st;
-        }
-    }
-    return WEIR_OK;
+    return why == NULL ? WEIR_OK
+                       : weir_fail(err, WEIR_EDATA, "cloudevents: attribute %.60s: %s",
+                                   attrs[wrong].name, why);
 }

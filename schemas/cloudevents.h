@@ -31,6 +31,11 @@ typedef enum weir_ce_mode {
 
 /* How the event says that it is encoded; only its headers are read. */
 weir_ce_mode weir_ce_mode_of(const weir_event *ev);
+/* The same of its content-type, where that is known. */
+weir_ce_mode weir_ce_mode_by(const weir_event *ev, weir_slice type);
+
+/* The last header content-type, in any case, that has a value; else data NULL. */
+weir_slice weir_ce_content_type(const weir_event *ev);
 
 /* An attribute of the binary mode straight from the headers; absent: data NULL. */
 weir_slice weir_ce_header(const weir_event *ev, const char *name);

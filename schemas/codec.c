@@ -5,6 +5,8 @@
  */
 #include "schemas/codec_impl.h"
 
+#include "worker/base/check.h"
+
 static const weir_codec_ops *const codecs[] = {
     &weir_codec_raw,
     &weir_codec_json,
@@ -32,7 +34,7 @@ weir_status weir_codec_fault(weir_event *ev, weir_status st, const weir_err *err
 
 weir_status weir_codec_decode_whole(weir_event *ev, weir_tree_fn *parse, weir_err *err)
 {
-    weir_err own;
+    weir_err own WEIR_UNINIT;
     weir_tree tree = { 0 };
 
     if (ev->is_decoded) {

@@ -28,7 +28,7 @@ static weir_status ce_put(weir_event *ev, const char *name, weir_slice value,
                           weir_err *err)
 {
     for (size_t i = 0; i < ev->n_attrs; i++) {
-        if (strcmp(ev->attrs[i].name, name) == 0) {
+        if (ev->attrs[i].name[0] == name[0] && strcmp(ev->attrs[i].name, name) == 0) {
             ev->attrs[i].value = value;
             return WEIR_OK;
         }
@@ -52,7 +52,7 @@ static weir_status ce_room(weir_event *ev, size_t n, weir_err *err)
 }
 
 /* On Redis a field with the name of an attribute is one; then what ce_NAME says counts. */
-static weir_status ce_binary_attrs(weir_event *ev, weir_err *err)
+static weir_status ce_binary_attrs(weir_event *ev, weir_slice type, weir_err *err)
 {
     weir_status st = ce_room(ev, ev->n_headers + 1, err);
 
@@ -71,8 +71,6 @@ static weir_status ce_binary_attrs(weir_event *ev, weir_err *err)
             st = ce_put(ev, ev->headers[i].name + 3, ev->headers[i].value, err);
         }
     }
-    weir_slice type = weir_ce_header(ev, "datacontenttype");
-
     if (st == WEIR_OK && type.data != NULL) {
         st = ce_put(ev, "datacontenttype", type, err);
     }
@@ -102,9 +100,10 @@ static weir_status ce_parse(weir_event *ev, weir_slice bytes, weir_tree *tree,
     }
 }
 
-static weir_status ce_binary(weir_event *ev, weir_tree *tree, weir_err *err)
+static weir_status ce_binary(weir_event *ev, weir_slice type, weir_tree *tree,
+                             weir_err *err)
 {
-    weir_status st = ce_binary_attrs(ev, err);
+    weir_status st = ce_binary_attrs(ev, type, err);
 
     if (ev->data.data == NULL) {
         /* A tombstone is for the function, whatever its headers. */
@@ -338,7 +337,7 @@ static weir_status ce_structured(weir_event *ev, weir_ce_mode mode, weir_tree *t
 
 static weir_status ce_decode(weir_event *ev, weir_err *err)
 {
-    weir_err own;
+    weir_err own WEIR_UNINIT;
     weir_tree tree = { 0 };
     weir_status st = WEIR_OK;
 
@@ -349,7 +348,9 @@ static weir_status ce_decode(weir_event *ev, weir_err *err)
         return weir_codec_json.decode(ev, err);
     }
     err = err == NULL ? &own : err;
-    weir_ce_mode mode = ev->data.data == NULL ? WEIR_CE_BINARY : weir_ce_mode_of(ev);
+    const weir_slice type = weir_ce_content_type(ev);
+    const weir_ce_mode mode =
+        ev->data.data == NULL ? WEIR_CE_BINARY : weir_ce_mode_by(ev, type);
 
     if (mode == WEIR_CE_UNKNOWN) {
         st = weir_fail(
@@ -357,7 +358,7 @@ static weir_status ce_decode(weir_event *ev, weir_err *err)
             "cloudevents: of structured events only application/cloudevents+json and "
             "+msgpack are read, and no batches");
     } else {
-        st = mode == WEIR_CE_BINARY ? ce_binary(ev, &tree, err)
+        st = mode == WEIR_CE_BINARY ? ce_binary(ev, type, &tree, err)
                                     : ce_structured(ev, mode, &tree, err);
     }
     if (st != WEIR_OK) {

@@ -24,6 +24,10 @@ weir_status weir_json_tree(weir_slice text, weir_arena *arena, weir_tree *out,
 weir_status weir_msgpack_tree(weir_slice bytes, weir_arena *arena, weir_tree *out,
                               weir_err *err);
 
+/* The same as weir_msgpack_tree(), always by the walk and msgpack-c's own unpacker. */
+weir_status weir_msgpack_unpack(weir_slice bytes, weir_arena *arena, weir_tree *out,
+                                weir_err *err);
+
 typedef weir_status weir_tree_fn(weir_slice bytes, weir_arena *arena, weir_tree *out,
                                  weir_err *err);
 

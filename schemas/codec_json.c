@@ -22,10 +22,8 @@
 #include <yyjson.h>
 
 #define PAD 16
-#define HEAD_VALUES 16 /* the document's own struct, and what the parser keeps free */
-/* What is parsed at once: texts up to this long, of maps with up to so many keys. */
-#define QUICK_TEXT 65536
-#define QUICK_KEYS 64
+#define HEAD_VALUES 16   /* the document's own struct, and what the parser keeps free */
+#define QUICK_TEXT 65536 /* longer ones are walked first */
 /* Room for their trees: a value for each so many bytes of text, as dense as events are. */
 #define QUICK_DENSITY 4
 
@@ -104,30 +102,32 @@ static yyjson_doc *json_parse(weir_slice text, json_pool *pool, size_t bytes,
                             &alc, why);
 }
 
+/* Bytes of the parser's copy may be read past the text: its padding and its tree follow. */
+static inline uint64_t json_sig(const char *key, size_t len)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t word;
+
+    if (len > 0 && len < sizeof(word)) {
+        memcpy(&word, key, sizeof(word));
+        return weir_keyset_mix(word << (64 - 8 * len), 0, len);
+    }
+#endif
+    return weir_keyset_sig((const unsigned char *)key, len);
+}
+
 /* True: two keys of the map may be the same. Only their signatures are compared. */
 static bool json_may_repeat(yyjson_val *map)
 {
-    const size_t n = unsafe_yyjson_get_len(map);
     yyjson_val *key = unsafe_yyjson_get_first(map);
-    uint64_t sigs[QUICK_KEYS];
-    uint64_t bloom[4] = { 0 };
+    weir_keysigs sigs WEIR_UNINIT;
 
-    if (n > QUICK_KEYS) {
-        return true;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t sig =
-            weir_keyset_sig((const unsigned char *)unsafe_yyjson_get_str(key),
-                            unsafe_yyjson_get_len(key));
-        const uint64_t bit = UINT64_C(1) << (sig >> 56 & 63);
-
-        for (size_t k = 0; (bloom[sig >> 62] & bit) != 0 && k < i; k++) {
-            if (sigs[k] == sig) {
-                return true;
-            }
+    weir_keysigs_init(&sigs);
+    for (size_t n = unsafe_yyjson_get_len(map); n > 0; n--) {
+        if (!weir_keysigs_add(&sigs, json_sig(unsafe_yyjson_get_str(key),
+                                              unsafe_yyjson_get_len(key)))) {
+            return true;
         }
-        bloom[sig >> 62] |= bit;
-        sigs[i] = sig;
         key = unsafe_yyjson_get_next(key + 1);
     }
     return false;
@@ -136,13 +136,10 @@ static bool json_may_repeat(yyjson_val *map)
 /* The values of a map or array stand behind it, and so on down: a level is a stretch. */
 static bool json_is_deep(yyjson_val *root)
 {
-    const yyjson_val *ends[WEIR_JSON_DEPTH];
+    const yyjson_val *ends[WEIR_JSON_DEPTH] WEIR_UNINIT;
     const yyjson_val *end = unsafe_yyjson_get_next(root);
     size_t depth = 0;
 
-    if (end - root <= WEIR_JSON_DEPTH) {
-        return false;
-    }
     for (yyjson_val *v = root; v < end; v++) {
         if (!unsafe_yyjson_is_ctn(v)) {
             continue;
@@ -166,7 +163,11 @@ static bool json_is_doubtful(yyjson_val *root)
     if (!unsafe_yyjson_is_ctn(root)) {
         return false;
     }
-    if (json_is_deep(root) || (is_map && json_may_repeat(root))) {
+    /* A level takes a value at least. */
+    if (unsafe_yyjson_get_next(root) - root > WEIR_JSON_DEPTH && json_is_deep(root)) {
+        return true;
+    }
+    if (is_map && json_may_repeat(root)) {
         return true;
     }
     yyjson_val *item = unsafe_yyjson_get_first(root);

@@ -3,11 +3,13 @@
 /*
  * codec_msgpack - MessagePack events.
  *
- * The walk says exactly what the tree will hold, so msgpack-c's zone is made on one piece of
+ * What nearly all events are made of is checked and built in one pass (msgpack_build.h). The
+ * rest is walked, and then msgpack-c unpacks it. The walk says exactly what the tree will hold, so msgpack-c's zone is made on one piece of
  * the event's arena: no malloc for an event and nothing to free. Strings stay where they are,
  * in the event's bytes (value_borrows).
  */
 #include "schemas/codec_impl.h"
+#include "schemas/msgpack_build.h"
 #include "schemas/msgpack_walk.h"
 #include "schemas/value_impl.h"
 #include "schemas/writer_impl.h"
@@ -27,8 +29,8 @@ static size_t msgpack_tree_bytes(const weir_msgpack_size *size)
            size->n_containers * MSGPACK_ZONE_ALIGN;
 }
 
-weir_status weir_msgpack_tree(weir_slice bytes, weir_arena *arena, weir_tree *out,
-                              weir_err *err)
+weir_status weir_msgpack_unpack(weir_slice bytes, weir_arena *arena, weir_tree *out,
+                                weir_err *err)
 {
     weir_msgpack_size size;
     weir_status st = weir_msgpack_walk(bytes, &size, err);
@@ -75,6 +77,14 @@ weir_status weir_msgpack_tree(weir_slice bytes, weir_arena *arena, weir_tree *ou
         .borrows = true,
     };
     return WEIR_OK;
+}
+
+weir_status weir_msgpack_tree(weir_slice bytes, weir_arena *arena, weir_tree *out,
+                              weir_err *err)
+{
+    return weir_msgpack_build(bytes, arena, out)
+               ? WEIR_OK
+               : weir_msgpack_unpack(bytes, arena, out, err);
 }
 
 static weir_status msgpack_walk_slot(weir_slice data, weir_err *err)

@@ -16,6 +16,7 @@
 #include "schemas/json_walk.h"
 
 #include "schemas/keyset.h"
+#include "worker/base/check.h"
 #include "worker/base/hash.h"
 
 #include <stdlib.h>
@@ -510,7 +511,7 @@ static walk_state walk_after(json_walk *w, const unsigned char **at)
 
 weir_status weir_json_walk(weir_slice text, size_t *n_values, weir_err *err)
 {
-    json_walk w;
+    json_walk w WEIR_UNINIT;
     walk_state state = WALK_VALUE;
     const unsigned char *p = (const unsigned char *)text.data;
 

@@ -84,25 +84,74 @@ static inline weir_keyset_answer weir_keyset_add(weir_keyset *set, weir_keyset_k
     return WEIR_KEYSET_NEW;
 }
 
-/* A signature of bytes; its highest bits are mixed best. */
-static inline uint64_t weir_keyset_sig(const unsigned char *p, size_t len)
+/* Its highest bits are mixed best. */
+static inline uint64_t weir_keyset_mix(uint64_t a, uint64_t b, size_t len)
 {
-    uint64_t a = 0;
-    uint64_t b = 0;
+    return ((a ^ (b << 29 | b >> 35)) + len) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* Bytes of a key in two words: all of them up to 16, else the first and the last eight. Up to
+ * three bytes may come twice, so that there is no loop. */
+static inline void weir_keyset_words(const unsigned char *p, size_t len, uint64_t *a,
+                                     uint64_t *b)
+{
     uint32_t half = 0;
 
-    if (len >= 8) {
-        memcpy(&a, p, sizeof(a));
-        memcpy(&b, p + len - sizeof(b), sizeof(b));
-    } else if (len >= 4) {
+    *a = 0;
+    *b = 0;
+    if (len >= sizeof(*a)) {
+        memcpy(a, p, sizeof(*a));
+        memcpy(b, p + len - sizeof(*b), sizeof(*b));
+    } else if (len >= sizeof(half)) {
         memcpy(&half, p, sizeof(half));
-        a = half;
+        *a = half;
         memcpy(&half, p + len - sizeof(half), sizeof(half));
-        b = half;
+        *b = half;
     } else if (len > 0) {
-        a = (uint64_t)p[0] << 16 | (uint64_t)p[len / 2] << 8 | p[len - 1];
+        *a = (uint64_t)p[0] << 16 | (uint64_t)p[len / 2] << 8 | p[len - 1];
     }
-    return ((a ^ (b << 29 | b >> 35)) + len) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* A signature of bytes. */
+static inline uint64_t weir_keyset_sig(const unsigned char *p, size_t len)
+{
+    uint64_t a, b;
+
+    weir_keyset_words(p, len, &a, &b);
+    return weir_keyset_mix(a, b, len);
+}
+
+#define WEIR_KEYSIGS_MAX 64
+
+/* The signatures of one map's keys, for a first look at it: no keys are compared. */
+typedef struct weir_keysigs {
+    uint64_t bloom;
+    uint32_t n;
+    uint64_t sigs[WEIR_KEYSIGS_MAX];
+} weir_keysigs;
+
+static inline void weir_keysigs_init(weir_keysigs *set)
+{
+    set->bloom = 0;
+    set->n = 0;
+}
+
+/* False: the key may have come before, or there are too many to say. */
+static inline bool weir_keysigs_add(weir_keysigs *set, uint64_t sig)
+{
+    const uint64_t bit = UINT64_C(1) << (sig >> 58);
+
+    if (set->n == WEIR_KEYSIGS_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; (set->bloom & bit) != 0 && i < set->n; i++) {
+        if (set->sigs[i] == sig) {
+            return false;
+        }
+    }
+    set->bloom |= bit;
+    set->sigs[set->n++] = sig;
+    return true;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "schemas/msgpack_walk.h"
 
 #include "schemas/keyset.h"
+#include "worker/base/check.h"
 #include "worker/base/hash.h"
 
 enum { DUPLICATE_LEVELS = 2 };
@@ -265,32 +266,6 @@ static bool walk_open(msgpack_walk *w, const unsigned char *p, walk_token token)
     return true;
 }
 
-/* Short strs are nearly all ASCII; this sees it without a call. */
-static inline bool walk_is_ascii(const unsigned char *p, size_t len)
-{
-    uint64_t word = 0;
-    uint32_t half = 0;
-    uint64_t all = 0;
-
-    if (len >= sizeof(word)) {
-        for (size_t i = 0; len - i > sizeof(word); i += sizeof(word)) {
-            memcpy(&word, p + i, sizeof(word));
-            all |= word;
-        }
-        memcpy(&word, p + len - sizeof(word),
-               sizeof(word)); /* may overlap the last one */
-        all |= word;
-    } else if (len >= sizeof(half)) {
-        memcpy(&half, p, sizeof(half));
-        all = half;
-        memcpy(&half, p + len - sizeof(half), sizeof(half));
-        all |= half;
-    } else if (len > 0) {
-        all = p[0] | p[len / 2] | p[len - 1];
-    }
-    return (all & UINT64_C(0x8080808080808080)) == 0;
-}
-
 /* Closes every level that waits for nothing more. */
 static void walk_close(msgpack_walk *w, bool is_forced)
 {
@@ -326,7 +301,7 @@ static inline bool walk_small(msgpack_walk *w, const unsigned char **at)
     size_t len = c & 0x1F;
 
     if (c < 0xA0 || c > 0xBF || len > (size_t)(w->end - p - 1) ||
-        !walk_is_ascii(p + 1, len)) {
+        !weir_ascii_ok(p + 1, len)) {
         return false;
     }
     if (is_key) {
@@ -373,7 +348,7 @@ static bool walk_value(msgpack_walk *w, const unsigned char **at)
         }
         return walk_open(w, p, token);
     }
-    if (token.kind == TOKEN_STR && !walk_is_ascii(p + token.n_head, token.n_body) &&
+    if (token.kind == TOKEN_STR && !weir_ascii_ok(p + token.n_head, token.n_body) &&
         !weir_utf8_ok((weir_slice){ (const char *)p + token.n_head, token.n_body })) {
         return walk_fail(w, p, "a str that is not UTF-8");
     }
@@ -382,7 +357,7 @@ static bool walk_value(msgpack_walk *w, const unsigned char **at)
 
 weir_status weir_msgpack_walk(weir_slice bytes, weir_msgpack_size *out, weir_err *err)
 {
-    msgpack_walk w;
+    msgpack_walk w WEIR_UNINIT;
     const unsigned char *p = (const unsigned char *)bytes.data;
 
     if (bytes.len > WEIR_DOCUMENT_MAX) {

@@ -61,17 +61,17 @@ static bool pointer_unescape(weir_slice token, char *to, size_t *len)
     return true;
 }
 
-static const weir_value *pointer_step(const weir_value *v, weir_slice name)
+/* A map's member, or an array's item if the name is a number. Names are looked for first: most
+ * steps are into maps, and what is no map has none. */
+static inline const weir_value *pointer_step(const weir_value *v, weir_slice name)
 {
+    const weir_value *member = weir_val_member(v, name);
     size_t index = 0;
-    const weir_type type = weir_val_type(v);
 
-    if (type == WEIR_TYPE_MAP) {
-        return weir_val_member(v, name);
+    if (member != NULL || !pointer_index(name, &index)) {
+        return member;
     }
-    return type == WEIR_TYPE_ARRAY && pointer_index(name, &index)
-               ? weir_val_item(v, index)
-               : NULL;
+    return weir_val_item(v, index);
 }
 
 /* A step by a token that is written with escapes. */
@@ -94,6 +94,24 @@ static const weir_value *pointer_step_escaped(const weir_value *v, weir_slice to
     return found;
 }
 
+/* Where the token ends that begins at `at`; *has_escape is set if there is a ~ in it. */
+static inline const char *pointer_token_end(const char *at, bool *has_escape)
+{
+    for (;;) {
+        /* Letters, digits, '_': above '/', below '~'. */
+        while ((unsigned char)(*at - '0') < '~' - '0') {
+            at++;
+        }
+        if (*at == '/' || *at == '\0') {
+            return at;
+        }
+        if (*at == '~') {
+            *has_escape = true;
+        }
+        at++;
+    }
+}
+
 const weir_value *weir_val_at(const weir_value *v, const char *pointer)
 {
     if (pointer == NULL) {
@@ -103,9 +121,7 @@ const weir_value *weir_val_at(const weir_value *v, const char *pointer)
         const char *begin = pointer + 1;
         bool has_escape = false;
 
-        for (pointer = begin; *pointer != '/' && *pointer != '\0'; pointer++) {
-            has_escape = has_escape || *pointer == '~';
-        }
+        pointer = pointer_token_end(begin, &has_escape);
         const weir_slice token = { begin, (size_t)(pointer - begin) };
 
         v = has_escape ? pointer_step_escaped(v, token) : pointer_step(v, token);
@@ -184,15 +200,9 @@ const weir_value *weir_val_find(const weir_value *v, const weir_pointer *p)
 {
     for (size_t i = 0; i < p->n && v != NULL; i++) {
         const pointer_token *token = &p->tokens[i];
-        weir_type type = weir_val_type(v);
+        const weir_value *member = weir_val_member(v, token->name);
 
-        if (type == WEIR_TYPE_MAP) {
-            v = weir_val_member(v, token->name);
-        } else if (type == WEIR_TYPE_ARRAY && token->is_index) {
-            v = weir_val_item(v, token->index);
-        } else {
-            v = NULL;
-        }
+        v = member == NULL && token->is_index ? weir_val_item(v, token->index) : member;
     }
     return v;
 }

@@ -328,25 +328,35 @@ static const weir_value *value_member_json(yyjson_val *map, weir_slice name)
     return NULL;
 }
 
-const weir_value *weir_val_member(const weir_value *v, weir_slice name)
+static const weir_value *value_member_msgpack(const msgpack_object_map *map,
+                                              weir_slice name)
 {
-    if (weir_val_type(v) != WEIR_TYPE_MAP || name.data == NULL) {
-        return NULL;
-    }
-    if (!weir_value_is_msgpack(v)) {
-        return value_member_json(value_json(v), name);
-    }
-    const msgpack_object_map *map = &value_msgpack(v)->via.map;
+    const msgpack_object_kv *pair = map->ptr;
 
-    for (uint32_t i = 0; i < map->size; i++) {
-        const msgpack_object *key = &map->ptr[i].key;
-
-        if (key->type == MSGPACK_OBJECT_STR && key->via.str.size == name.len &&
-            value_is_name(key->via.str.ptr, name)) {
-            return value_of_msgpack(&map->ptr[i].val);
+    for (uint32_t n = map->size; n > 0; n--, pair++) {
+        if (pair->key.via.str.size == name.len &&
+            pair->key.type == MSGPACK_OBJECT_STR &&
+            value_is_name(pair->key.via.str.ptr, name)) {
+            return value_of_msgpack(&pair->val);
         }
     }
     return NULL;
+}
+
+const weir_value *weir_val_member(const weir_value *v, weir_slice name)
+{
+    if (v == NULL || name.data == NULL) {
+        return NULL;
+    }
+    if (!weir_value_is_msgpack(v)) {
+        yyjson_val *val = value_json(v);
+
+        return unsafe_yyjson_is_obj(val) ? value_member_json(val, name) : NULL;
+    }
+    const msgpack_object *obj = value_msgpack(v);
+
+    return obj->type == MSGPACK_OBJECT_MAP ? value_member_msgpack(&obj->via.map, name)
+                                           : NULL;
 }
 
 const weir_value *weir_val_item(const weir_value *v, size_t index)

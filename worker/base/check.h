@@ -25,6 +25,19 @@ _Noreturn void weir_check_failed(const char *file, int line, const char *func,
 #define WEIR_DCHECK(expr) WEIR_ASSERT(expr)
 #endif
 
+/*
+ * On a large local that is written before it is read. Hardened builds zero every local, which
+ * costs more than the work itself where that is short.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define WEIR_UNINIT __attribute__((uninitialized))
+#endif
+#endif
+#ifndef WEIR_UNINIT
+#define WEIR_UNINIT
+#endif
+
 /* An object's tag is the first member of its struct: uint32_t tag. */
 #define WEIR_TAG(a, b, c, d)                                                           \
     ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))

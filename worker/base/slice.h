@@ -51,4 +51,30 @@ size_t weir_utf8_step(weir_slice s, size_t at);
 /* True if the bytes are valid UTF-8 (no surrogates, no overlong forms). */
 bool weir_utf8_ok(weir_slice s);
 
+/* True: no byte is above 127, so it is UTF-8. Short texts nearly always are; no call. */
+static inline bool weir_ascii_ok(const unsigned char *p, size_t len)
+{
+    uint64_t word = 0;
+    uint32_t half = 0;
+    uint64_t all = 0;
+
+    if (len >= sizeof(word)) {
+        for (size_t i = 0; len - i > sizeof(word); i += sizeof(word)) {
+            memcpy(&word, p + i, sizeof(word));
+            all |= word;
+        }
+        /* The last word may overlap the one before it. */
+        memcpy(&word, p + len - sizeof(word), sizeof(word));
+        all |= word;
+    } else if (len >= sizeof(half)) {
+        memcpy(&half, p, sizeof(half));
+        all = half;
+        memcpy(&half, p + len - sizeof(half), sizeof(half));
+        all |= half;
+    } else if (len > 0) {
+        all = p[0] | p[len / 2] | p[len - 1];
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 #endif

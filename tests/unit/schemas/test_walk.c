@@ -4,9 +4,11 @@
  * The walks against the libraries: documents with random faults, from a fixed seed. What a walk
  * accepts the parser must accept, and what is refused must name a byte of the document.
  */
-#include "schemas/codec.h"
+#include "schemas/codec_impl.h"
 #include "schemas/json_walk.h"
+#include "schemas/msgpack_build.h"
 #include "schemas/msgpack_walk.h"
+#include "schemas/value_impl.h"
 #include "worker/base/hash.h"
 
 #include <setjmp.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <msgpack.h>
 
 #define B(text)                                                                        \
     {                                                                                  \
@@ -156,6 +159,92 @@ static void what_the_msgpack_walk_accepts_the_parser_accepts(void **state)
         sizeof(msgpack_seeds) / sizeof(msgpack_seeds[0]));
 }
 
+static msgpack_object object_of(const weir_value *v)
+{
+    return *(const msgpack_object *)((uintptr_t)v & ~WEIR_VALUE_MSGPACK);
+}
+
+/* The same objects; NaN is not equal to itself, so what is written of them counts too. */
+static bool are_same(const weir_value *a, const weir_value *b)
+{
+    weir_buf texts[2] = { { 0 }, { 0 } };
+    bool is_same = msgpack_object_equal(object_of(a), object_of(b));
+
+    if (!is_same && weir_codec_msgpack.encode(a, &texts[0], NULL) == WEIR_OK &&
+        weir_codec_msgpack.encode(b, &texts[1], NULL) == WEIR_OK) {
+        is_same = weir_slice_eq(weir_buf_slice(&texts[0]), weir_buf_slice(&texts[1]));
+    }
+    weir_buf_fini(&texts[0]);
+    weir_buf_fini(&texts[1]);
+    return is_same;
+}
+
+/* Of what is built in one pass, msgpack-c's own unpacker must make the same objects. */
+static bool check_built(weir_slice doc)
+{
+    weir_tree built = { 0 };
+    weir_tree unpacked = { 0 };
+    weir_arena arenas[2];
+    bool is_built;
+
+    weir_arena_init(&arenas[0], 0);
+    weir_arena_init(&arenas[1], 0);
+    is_built = weir_msgpack_build(doc, &arenas[0], &built);
+    if (is_built && (weir_msgpack_unpack(doc, &arenas[1], &unpacked, NULL) != WEIR_OK ||
+                     !are_same(built.root, unpacked.root))) {
+        fail_on(doc, "is built in another way than it is unpacked");
+    }
+    if (!is_built) {
+        assert_int_equal(arenas[0].n_bytes, 0);
+    }
+    if (unpacked.free != NULL) {
+        unpacked.free(unpacked.doc);
+    }
+    weir_arena_fini(&arenas[0]);
+    weir_arena_fini(&arenas[1]);
+    return is_built;
+}
+
+static void what_is_built_in_one_pass_is_what_msgpack_c_unpacks(void **state)
+{
+    static const weir_slice seeds[] = {
+        B("\x8C\xA1i\xCC\x80\xA1j\xCD\x80\x00\xA1k\xCE\x80\x00\x00\x00\xA1l\xCF\x80\x00"
+          "\x00\x00"
+          "\x00\x00\x00\x01\xA1m\xD0\x7F\xA1n\xD0\x80\xA1o\xD1\x80\x01\xA1p\xD2\x80\x00"
+          "\x00\x01"
+          "\xA1q\xD3\x80\x00\x00\x00\x00\x00\x00\x01\xA1r\xD3\x70\x00\x00\x00\x00\x00"
+          "\x00\x01"
+          "\xA1s\xCA\x3F\xC0\x00\x00\xA1t\xCB\x3F\xF8\x00\x00\x00\x00\x00\x00"),
+        B("\x87\xA8kilogram\xA3two\xB1seventeen "
+          "letters\xE0\xD9\x03key\xC0\xA1z\x90\xA0\x80"
+          "\xA4text\xD9\x02\xC3\xA9\xA3six\xC5\x00\x02\x01\x02"),
+        B("\x92\x81\xA6number\x93\xC2\xC3\xFF\xDE\x00\x01\xA5inner\xDC\x00\x02\x01\x81"
+          "\xA1x\x7F"),
+    };
+    const size_t n_seeds = sizeof(seeds) / sizeof(seeds[0]);
+    char doc[DOC_MAX];
+    size_t n_built = 0;
+    weir_rand rand;
+
+    (void)state;
+    for (size_t i = 0; i < n_seeds; i++) {
+        assert_true(check_built(seeds[i]));
+    }
+    weir_rand_init(&rand, 20261122);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        weir_slice spoilt = mutate(&rand, seeds[i % n_seeds], doc);
+        char *exact = malloc(spoilt.len);
+
+        memcpy(exact, spoilt.data, spoilt.len);
+        n_built += check_built((weir_slice){ exact, spoilt.len }) ? 1 : 0;
+        free(exact);
+        seen count = { 0, 0 };
+
+        check(&weir_codec_msgpack, spoilt, &count);
+    }
+    assert_true(n_built > ROUNDS / 20 && n_built < ROUNDS - ROUNDS / 20);
+}
+
 static void the_json_walk_counts_values_and_keys(void **state)
 {
     size_t n = 0;
@@ -185,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_json_walk_accepts_the_parser_accepts),
         cmocka_unit_test(what_the_msgpack_walk_accepts_the_parser_accepts),
+        cmocka_unit_test(what_is_built_in_one_pass_is_what_msgpack_c_unpacks),
         cmocka_unit_test(the_json_walk_counts_values_and_keys),
         cmocka_unit_test(the_msgpack_walk_counts_what_a_tree_needs),
     };
