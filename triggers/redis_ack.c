@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define ACKS_NOW 256
 #define ACK_IDS 1000 /* of one XACK */
 #define ACK_WAIT_US 5000
 #define ACK_RETRY_US 1000000
@@ -91,6 +90,7 @@ bool weir_redis_ack_is_due(weir_redis_src *src, int64_t now)
 {
     weir_lock_take(&src->lock);
     size_t n = src->n_unconfirmed;
+    size_t n_unsent = src->n_unsent;
     weir_lock_give(&src->lock);
     if (n == 0) {
         src->ack_due_us = 0;
@@ -102,28 +102,44 @@ bool weir_redis_ack_is_due(weir_redis_src *src, int64_t now)
 
         src->ack_due_us = now + wait_us;
     }
-    return n >= ACKS_NOW || now >= src->ack_due_us || atomic_load(&src->is_closing);
+    return (n_unsent >= WEIR_REDIS_ACKS_NOW && !src->has_refused_acks) ||
+           now >= src->ack_due_us || atomic_load(&src->is_closing);
+}
+
+/* Takes what the engine has acknowledged into the link's hands. */
+static void ack_collect_locked(weir_redis_src *src, weir_redis_part *part)
+{
+    size_t n = 0;
+
+    if (part->sending.n == 0) {
+        weir_redis_ids empty = part->sending;
+
+        part->sending = part->acks;
+        part->acks = empty;
+        n = part->sending.n;
+    }
+    while (n < part->acks.n && weir_redis_ids_add(&part->sending, part->acks.ids[n])) {
+        n++;
+    }
+    src->n_unsent -= n;
+    if (n < part->acks.n) { /* no memory */
+        memmove(part->acks.ids, part->acks.ids + n,
+                (part->acks.n - n) * sizeof(*part->acks.ids));
+        part->acks.n -= n;
+    } else {
+        part->acks.n = 0;
+    }
 }
 
 void weir_redis_ack(weir_redis_src *src)
 {
-    for (size_t i = 0; i < src->n_parts; i++) {
-        weir_redis_part *part = &src->parts[i];
+    bool is_ok = true;
 
-        weir_lock_take(&src->lock);
-        for (size_t k = 0; k < part->acks.n; k++) {
-            if (!weir_redis_ids_add(&part->sending, part->acks.ids[k])) {
-                memmove(part->acks.ids, part->acks.ids + k,
-                        (part->acks.n - k) * sizeof(*part->acks.ids));
-                part->acks.n -= k;
-                break;
-            }
-            if (k + 1 == part->acks.n) {
-                part->acks.n = 0;
-            }
-        }
-        weir_lock_give(&src->lock);
+    weir_lock_take(&src->lock);
+    for (size_t i = 0; i < src->n_parts; i++) {
+        ack_collect_locked(src, &src->parts[i]);
     }
+    weir_lock_give(&src->lock);
     for (size_t i = 0; i < src->n_parts && weir_redis_conn_is_open(src->ctl); i++) {
         weir_redis_part *part = &src->parts[i];
         size_t n_asked = 0;
@@ -132,12 +148,21 @@ void weir_redis_ack(weir_redis_src *src)
         if (n_asked > 0 && ack_take(src, part, n_asked)) {
             ack_settled(src, part, &part->sending, WEIR_REDIS_DONE);
         }
+        is_ok = is_ok && part->sending.n == 0;
     }
-    src->ack_due_us = weir_clock_us() + ACK_RETRY_US;
+    src->has_refused_acks = !is_ok;
     weir_lock_take(&src->lock);
     bool is_all = src->n_unconfirmed == 0;
+    bool is_due = src->n_unsent >= WEIR_REDIS_ACKS_NOW;
     weir_lock_give(&src->lock);
-    src->ack_due_us = is_all ? 0 : src->ack_due_us;
+    if (!is_ok) {
+        src->ack_due_us = weir_clock_us() + ACK_RETRY_US;
+    } else if (is_all) {
+        src->ack_due_us = 0;
+    } else {
+        /* More has come meanwhile, and whoever brought it may have woken nobody. */
+        src->ack_due_us = weir_clock_us() + (is_due ? 0 : ACK_WAIT_US);
+    }
 }
 
 void weir_redis_give_back(weir_redis_src *src)
@@ -149,6 +174,7 @@ void weir_redis_give_back(weir_redis_src *src)
         weir_lock_take(&src->lock);
         weir_redis_ids ids = part->backs;
         part->backs = (weir_redis_ids){ .ids = NULL };
+        src->n_unsent -= ids.n;
         weir_lock_give(&src->lock);
         if (ids.n > 0 &&
             weir_redis_giveback(src, part, ids.ids, ids.n, &err) != WEIR_OK) {

@@ -408,6 +408,7 @@ static void link_return_queued(weir_redis_src *src)
                 weir_redis_held_put(&part->held, pos, WEIR_REDIS_BACK);
                 part->n_done++;
                 src->n_unconfirmed++;
+                src->n_unsent++;
             }
         }
     }

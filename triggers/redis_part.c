@@ -219,6 +219,7 @@ void weir_redis_part_empty_locked(weir_redis_src *src, weir_redis_part *part)
         weir_redis_reply_give(item.reply);
     }
     src->n_unconfirmed -= part->n_done;
+    src->n_unsent -= part->acks.n + part->backs.n;
     part->n_done = 0;
     part->stat.n_unacked = 0;
     part->acks.n = 0;

@@ -22,7 +22,6 @@
 
 #define SOURCE_WINDOW_MIN 64
 #define SOURCE_WINDOW_UNKNOWN 1024 /* where the concurrency is not told */
-#define SOURCE_ACKS_NOW 256        /* that many wake the link at once */
 
 /* -- open --------------------------------------------------------------------------------- */
 
@@ -229,7 +228,7 @@ static void source_return(weir_redis_src *src, const weir_receipt *receipts, siz
         weir_lock_give(&src->lock);
         return;
     }
-    n_before = src->n_unconfirmed;
+    n_before = src->n_unsent;
     for (size_t i = 0; i < n; i++) {
         WEIR_ASSERT(receipts[i].part < src->n_parts);
         weir_redis_part *part = &src->parts[receipts[i].part];
@@ -247,16 +246,17 @@ static void source_return(weir_redis_src *src, const weir_receipt *receipts, siz
         part->n_done++;
         part->stat.n_unacked--;
         src->n_unconfirmed++;
+        src->n_unsent++;
         src->n_finished += hold == WEIR_REDIS_DONE;
     }
-    n_after = src->n_unconfirmed;
+    n_after = src->n_unsent;
     bool is_room_back = weir_redis_room_is_back_locked(src);
     weir_lock_give(&src->lock);
     if (is_room_back) {
         weir_redis_wake_intake(src);
     }
     if ((n_before == 0 && n_after > 0) ||
-        (n_before < SOURCE_ACKS_NOW && n_after >= SOURCE_ACKS_NOW)) {
+        (n_before < WEIR_REDIS_ACKS_NOW && n_after >= WEIR_REDIS_ACKS_NOW)) {
         weir_redis_wake_link(src);
     }
 }

@@ -28,6 +28,7 @@
 #include <pthread.h>
 
 #define WEIR_REDIS_SOURCE_TAG WEIR_TAG('R', 'S', 'R', 'C')
+#define WEIR_REDIS_ACKS_NOW 512   /* acknowledgements that are sent at once */
 #define WEIR_REDIS_NAME_MAX 300   /* of a consumer, a lease */
 #define WEIR_REDIS_RATE_US 250000 /* how often the rate is measured */
 
@@ -121,6 +122,7 @@ typedef struct weir_redis_src {
     weir_source_stat stat;
     weir_trouble trouble;
     size_t n_unconfirmed; /* acknowledgements that the server has not confirmed */
+    size_t n_unsent;      /* of these: not in the link's hands yet */
     uint64_t n_finished;  /* ever acknowledged by the engine */
     size_t window;        /* entries to have at most, given out and queued */
     size_t window_min;    /* however slow the functions are; constant */
@@ -148,6 +150,7 @@ typedef struct weir_redis_src {
     char consumer[WEIR_REDIS_NAME_MAX]; /* "" : no slot is ours */
     char slot[WEIR_REDIS_NAME_MAX];
     bool has_single;
+    bool has_refused_acks; /* some of what was sent last was not confirmed */
     bool has_no_autoclaim;
     uint64_t last_finished; /* when it was measured last */
     double rate;            /* events a second */

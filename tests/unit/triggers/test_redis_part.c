@@ -3,6 +3,8 @@
 /* test_redis_part - how much a Redis source has at once, and when it asks for more. */
 #include "triggers/redis_state.h"
 
+#include "worker/base/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,6 +142,45 @@ static void a_slow_function_has_a_small_window(void **state)
     world_end(&w);
 }
 
+static void many_acknowledgements_are_due_at_once_and_few_soon(void **state)
+{
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    w.setup.commit_us = 1000000;
+    assert_false(weir_redis_ack_is_due(&w.src, 1000));
+    w.src.n_unconfirmed = w.src.n_unsent = 1;
+    assert_false(weir_redis_ack_is_due(&w.src, 1000));
+    assert_true(w.src.ack_due_us > 1000 && w.src.ack_due_us <= 6000);
+    assert_true(weir_redis_ack_is_due(&w.src, 6000));
+    w.src.ack_due_us = 6000;
+    w.src.n_unconfirmed = w.src.n_unsent = WEIR_REDIS_ACKS_NOW;
+    assert_true(weir_redis_ack_is_due(&w.src, 1000));
+    /* The server refused the last ones: not for each five hundred again. */
+    w.src.has_refused_acks = true;
+    assert_false(weir_redis_ack_is_due(&w.src, 1000));
+    world_end(&w);
+}
+
+static void what_is_acknowledged_while_the_server_is_asked_is_due_at_once(void **state)
+{
+    const weir_redis_queue queue = { .url = NULL };
+    world w;
+    weir_err err;
+
+    (void)state;
+    world_begin(&w, 1);
+    assert_int_equal(weir_redis_conn_new(&queue, "unit", -1, &w.src.ctl, &err),
+                     WEIR_OK);
+    /* In no list yet, as if they had come after the lists were taken. */
+    w.src.n_unconfirmed = w.src.n_unsent = WEIR_REDIS_ACKS_NOW + 100;
+    weir_redis_ack(&w.src);
+    assert_true(w.src.ack_due_us > 0 && w.src.ack_due_us <= weir_clock_us());
+    weir_redis_conn_free(w.src.ctl);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +189,8 @@ int main(void)
         cmocka_unit_test(whoever_found_no_room_is_told_once_when_there_is_some),
         cmocka_unit_test(a_window_that_is_finished_at_once_grows_fourfold),
         cmocka_unit_test(a_slow_function_has_a_small_window),
+        cmocka_unit_test(many_acknowledgements_are_due_at_once_and_few_soon),
+        cmocka_unit_test(what_is_acknowledged_while_the_server_is_asked_is_due_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
