@@ -445,20 +445,21 @@ static bool hand_work_on(weir_hand *hand, weir_line *line)
     weir_flow_news news = { 0 };
     const int64_t now = weir_clock_us();
     size_t n_slots = 0;
+    bool has_worked;
     size_t n;
 
-    if (hand_take_inbox(hand, line)) {
-        return true;
-    }
+    /* Then at once what may begin because of it: or a stream of completions would hold up all
+     * that is ready. */
+    has_worked = hand_take_inbox(hand, line);
     if (!weir_budget_out_has_room(&line->e->budget) &&
         atomic_load_explicit(&line->n_running, memory_order_relaxed) > 0) {
-        return false;
+        return has_worked;
     }
     n = weir_flow_take(line->flow, hand->jobs, hand_claim_size(hand, line), now,
                        weir_line_wall_ms(line->e, now), &n_slots, &news);
     weir_line_carry(line, &news, now, WEIR_CARRIER_BUSY);
     if (n == 0) {
-        return false;
+        return has_worked;
     }
     atomic_fetch_add_explicit(&line->n_claims, 1, memory_order_relaxed);
     if (hand->jobs[0]->task == WEIR_TASK_SETTLE) {
