@@ -15,17 +15,13 @@
  */
 #include "schemas/json_walk.h"
 
+#include "schemas/json_plain.h"
 #include "schemas/keyset.h"
 #include "worker/base/check.h"
 #include "worker/base/hash.h"
 
 #include <stdlib.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
 #define KEY_STACK 256
 
 enum { DUPLICATE_LEVELS = 2 };
@@ -63,49 +59,6 @@ static inline const unsigned char *walk_space(const unsigned char *p,
         return p; /* nearly always */
     }
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
-        p++;
-    }
-    return p;
-}
-
-/* The first byte of a string's text that is not plain ASCII: quote, backslash, control, high. */
-static inline const unsigned char *walk_plain(const unsigned char *p,
-                                              const unsigned char *end)
-{
-#if defined(__SSE2__)
-    while (end - p >= 16) {
-        __m128i word = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Bytes are signed here, so high ones are less than a space, as controls are. */
-        __m128i hit =
-            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(word, _mm_set1_epi8('"')),
-                                      _mm_cmpeq_epi8(word, _mm_set1_epi8('\\'))),
-                         _mm_cmplt_epi8(word, _mm_set1_epi8(' ')));
-        unsigned bits = (unsigned)_mm_movemask_epi8(hit);
-
-        if (bits != 0) {
-            return p + __builtin_ctz(bits);
-        }
-        p += 16;
-    }
-#elif __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    while ((size_t)(end - p) >= sizeof(uint64_t)) {
-        uint64_t word;
-
-        memcpy(&word, p, sizeof(word));
-        /* A subtraction borrows only past a byte that is hit itself, so the lowest is true. */
-        uint64_t quote = word ^ (ONES * '"');
-        uint64_t slash = word ^ (ONES * '\\');
-        uint64_t hit = (((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) |
-                        ((word - ONES * 0x20) & ~word) | word) &
-                       HIGHS;
-
-        if (hit != 0) {
-            return p + ((unsigned)__builtin_ctzll(hit) >> 3);
-        }
-        p += sizeof(word);
-    }
-#endif
-    while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
         p++;
     }
     return p;
@@ -162,7 +115,7 @@ static const unsigned char *walk_escape(const unsigned char *p,
 static const unsigned char *walk_string_slow(json_walk *w, const unsigned char *p,
                                              bool *has_escape)
 {
-    for (;; p = walk_plain(p, w->end)) {
+    for (;; p = weir_json_plain(p, w->end)) {
         const unsigned char *next = NULL;
 
         if (p == w->end) {
@@ -196,7 +149,7 @@ static const unsigned char *walk_string_slow(json_walk *w, const unsigned char *
 static inline const unsigned char *walk_string(json_walk *w, const unsigned char *p,
                                                bool *has_escape)
 {
-    p = walk_plain(p, w->end);
+    p = weir_json_plain(p, w->end);
     return p < w->end && *p == '"' ? p : walk_string_slow(w, p, has_escape);
 }
 

@@ -12,6 +12,7 @@
  */
 #include "schemas/writer_impl.h"
 
+#include "schemas/json_plain.h"
 #include "schemas/position.h"
 #include "schemas/value_impl.h"
 
@@ -30,7 +31,7 @@ struct weir_writer {
     weir_status st;
     const char *why; /* what was wrong first */
     char *data;
-    size_t len, cap;
+    size_t len, cap; /* after a failure there is no room: cap is len */
     bool is_done;
     bool takes_any_key; /* what comes next is a key, whatever its type */
     unsigned depth;
@@ -42,6 +43,7 @@ static void writer_fail(weir_writer *w, weir_status st, const char *why)
     if (w->st == WEIR_OK) {
         w->st = st;
         w->why = why;
+        w->cap = w->len;
     }
 }
 
@@ -84,14 +86,11 @@ const char *weir_writer_why(const weir_writer *w)
     return w->why;
 }
 
-/* Room for n more bytes; what is written to them counts once w->len is raised. */
-static char *writer_room(weir_writer *w, size_t n)
+/* Makes room for n more bytes, more than there is. */
+static char *writer_grow(weir_writer *w, size_t n)
 {
     if (w->st != WEIR_OK) {
         return NULL;
-    }
-    if (n <= w->cap - w->len) {
-        return w->data + w->len;
     }
     if (n > WEIR_DOCUMENT_MAX - w->len) {
         writer_fail(w, WEIR_EINVAL, "the document is longer than a gibibyte");
@@ -115,30 +114,45 @@ static char *writer_room(weir_writer *w, size_t n)
     return data + w->len;
 }
 
-static void writer_add(weir_writer *w, const void *data, size_t n)
+/* Room for n more bytes, at least 1; what is written to them counts once w->len is raised. */
+static inline char *writer_room(weir_writer *w, size_t n)
 {
-    char *to = writer_room(w, n);
+    return n <= w->cap - w->len ? w->data + w->len : writer_grow(w, n);
+}
 
-    if (to != NULL && n > 0) {
+static inline void writer_add(weir_writer *w, const void *data, size_t n)
+{
+    char *to = n == 0 ? NULL : writer_room(w, n);
+
+    if (to != NULL) {
         memcpy(to, data, n);
         w->len += n;
     }
 }
 
-static void writer_char(weir_writer *w, char c)
+static inline void writer_char(weir_writer *w, char c)
 {
-    writer_add(w, &c, 1);
+    char *to = writer_room(w, 1);
+
+    if (to != NULL) {
+        *to = c;
+        w->len++;
+    }
 }
 
 /* A msgpack type byte and n bytes of v, big end first. */
 static void writer_head(weir_writer *w, unsigned type, uint64_t v, size_t n)
 {
-    char head[9] = { (char)type };
+    char *to = writer_room(w, 1 + n);
 
-    for (size_t i = 0; i < n; i++) {
-        head[1 + i] = (char)(v >> (8 * (n - 1 - i)) & 0xFF);
+    if (to == NULL) {
+        return;
     }
-    writer_add(w, head, 1 + n);
+    *to++ = (char)type;
+    for (size_t i = n; i > 0; i--) {
+        *to++ = (char)(v >> (8 * (i - 1)) & 0xFF);
+    }
+    w->len += 1 + n;
 }
 
 /* Checks that a value (or a key) may stand here and writes what separates it. */
@@ -320,9 +334,33 @@ static void writer_sized(weir_writer *w, weir_slice s, unsigned type8, bool is_s
     writer_add(w, s.data, s.len);
 }
 
+/* Text that JSON writes as it is, as nearly all is: one look, one copy. */
+static inline bool writer_json_plain(weir_writer *w, weir_slice s)
+{
+    const unsigned char *begin = (const unsigned char *)s.data;
+    const unsigned char *end = begin + s.len;
+    char *to = s.len > WEIR_DOCUMENT_MAX || weir_json_plain(begin, end) != end
+                   ? NULL
+                   : writer_room(w, s.len + 2);
+
+    if (to == NULL) {
+        return false;
+    }
+    to[0] = '"';
+    if (s.len > 0) {
+        memcpy(to + 1, s.data, s.len);
+    }
+    to[s.len + 1] = '"';
+    w->len += s.len + 2;
+    return true;
+}
+
 static void writer_text(weir_writer *w, weir_slice s)
 {
-    if (!weir_utf8_ok(s)) {
+    if (writer_is_json(w) && writer_json_plain(w, s)) {
+        return;
+    }
+    if (!weir_ascii_ok((const unsigned char *)s.data, s.len) && !weir_utf8_ok(s)) {
         writer_fail(w, WEIR_EINVAL,
                     "a string that is not UTF-8 (binary takes any bytes)");
     } else if (s.len > WEIR_DOCUMENT_MAX) {

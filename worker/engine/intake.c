@@ -24,6 +24,15 @@
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
 
+/*
+ * A held record pins its whole fetch buffer, so only what is short-lived stays with the
+ * client: events of functions that are known to take under a millisecond.
+ */
+static bool intake_wants_copies(const weir_line *line)
+{
+    return atomic_load_explicit(&line->mean_ns, memory_order_relaxed) >= INTAKE_OWN_NS;
+}
+
 /* -- one event ------------------------------------------------------------------------------ */
 
 /* The bytes by which a lane is found; false: the event has no lane. */
@@ -52,16 +61,19 @@ static bool intake_lane_key(const weir_line *line, const weir_job *job,
 /* Decodes here only where a filter or the key needs it. A failure is the event's fault. */
 static weir_status intake_decode(const weir_line *line, weir_job *job)
 {
-    weir_status st;
+    weir_status st = WEIR_OK;
     const weir_codec_ops *codec =
         job->ev.is_object ? &weir_codec_json : line->sub->codec;
-    weir_err err;
+    weir_err err WEIR_UNINIT;
 
     if (job->ev.fault != WEIR_FAULT_NONE || job->ev.is_decoded || !codec->gives_value) {
         return WEIR_OK;
     }
-    /* The value may point into the bytes, and they may have to be copied later: copy now. */
-    st = weir_ev_own(&job->ev);
+    /* The value may point into the bytes: those that will be copied are copied before. One
+     * that parks later is decoded again from its copy. */
+    if (intake_wants_copies(line)) {
+        st = weir_ev_own(&job->ev);
+    }
     if (st == WEIR_OK) {
         st = codec->decode(&job->ev, &err);
     }
@@ -101,9 +113,7 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
     if (job->wants_lane && weir_lane_name(job->spare, job->part, key) != WEIR_OK) {
         goto no_memory;
     }
-    /* A held record pins its whole fetch buffer, so only what is short-lived stays with the
-     * client: functions that are known to take under a millisecond. */
-    if (atomic_load_explicit(&line->mean_ns, memory_order_relaxed) >= INTAKE_OWN_NS) {
+    if (intake_wants_copies(line)) {
         weir_status st = weir_ev_own(&job->ev);
 
         (void)st; /* without memory it stays where it is */
@@ -125,7 +135,9 @@ no_memory:
 /* Charges the budget; false: it must wait. */
 static bool intake_charge_locked(weir_intake *in, weir_line_part *part, weir_job *job)
 {
-    job->charged = job->ev.bytes + sizeof(*job);
+    /* The value of an event that was decoded here waits with it. */
+    job->charged =
+        job->ev.bytes + sizeof(*job) + (job->ev.is_decoded ? job->arena.n_bytes : 0);
     job->bucket =
         weir_budget_take_locked(&in->line->share, &part->bucket, job->charged);
     return job->bucket != WEIR_BUCKET_NONE;
