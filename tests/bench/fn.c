@@ -64,6 +64,7 @@ typedef struct fn_state {
     fn_slot *slots; /* under lock */
     atomic_int_fast64_t since_ns;
     atomic_bool must_end;
+    bool is_watched; /* there is something to look for: events or progress */
     pthread_t watcher;
     fn_timer *timer; /* NULL but for `pending` */
     fn_slot timer_slot;
@@ -300,7 +301,8 @@ static int fn_init(const weir_setup *setup, void **state)
     pthread_mutex_init(&self->lock, NULL);
     self->slots = &self->timer_slot;
     bench_allocs_look();
-    if (pthread_create(&self->watcher, NULL, fn_watch, self) != 0) {
+    self->is_watched = self->n_events > 0 || self->progress >= 0;
+    if (self->is_watched && pthread_create(&self->watcher, NULL, fn_watch, self) != 0) {
         free(self);
         return 1;
     }
@@ -320,7 +322,9 @@ static void fn_fini(void *state)
     bench_meter m = { .n_first = 0 };
 
     atomic_store(&self->must_end, true);
-    pthread_join(self->watcher, NULL);
+    if (self->is_watched) {
+        pthread_join(self->watcher, NULL);
+    }
     timer_free(self->timer);
     m.n_last = fn_sum_locked(self, &m.first);
     bench_moment_take(&m.last);
