@@ -22,7 +22,6 @@ STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
   .title { font-size: 15px; font-weight: 600 }
   .small { font-size: 11px; fill: #57606a }
-  .line { stroke: #8c959f; stroke-dasharray: 3 3 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .small { fill: #9198a1 }
   }
@@ -58,7 +57,8 @@ def draw(results: Mapping[str, Result]) -> str:
     rows = rate_rows(results)
     height = TOP + len(rows) * (3 * ROW + GAP) + 10
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-             f'aria-label="events a second of weir and of raw loops">', f"<style>{STYLE}</style>",
+             f'aria-label="events a second of weir and of raw loops">', "<!-- SPDX-FileCopyrightText: 2026 The weir authors -->", "<!-- SPDX-License-Identifier: Apache-2.0 -->",
+             "<!-- Drawn by ./dev bench from a run; do not edit. -->", f"<style>{STYLE}</style>",
              '<text x="16" y="26" class="title">Events a second beside raw client loops</text>']
     x = 16
     for name, text in (("plain", "raw loop, plain"), ("tuned", "raw loop, tuned"), ("weir", "weir")):

@@ -87,7 +87,6 @@ def write(env: Mapping[str, str], results: Mapping[str, Result], pairs: int) -> 
              for note in results[cell.name].notes]
     what = [f"| `{cell.name}` | {cell.title} |" for cell in CELLS if cell.name in results]
     lines = [
-        "<!-- SPDX-FileCopyrightText: 2026 The weir authors -->", "<!-- SPDX-License-Identifier: Apache-2.0 -->",
         "# Benchmarks", "",
         f"Written by `./dev bench` on {date.today().isoformat()}; `./dev bench CELL` repeats one cell.", "",
         "| | |", "|---|---|", *[f"| {name} | {value} |" for name, value in env.items()],
