@@ -82,6 +82,17 @@ def latency_table(results: Mapping[str, Result]) -> list[str]:
     return lines
 
 
+def peer_table(results: Mapping[str, Result]) -> list[str]:
+    rows = [f"| `{cell.name}` | {series.name} | {series.rate:,.0f}/s | {series.cpu_per_event:,.0f} ns | "
+            f"{series.peak_mib:,.0f} MiB |"
+            for cell in CELLS if cell.name in results
+            for series in [*results[cell.name].series[-1:], *results[cell.name].peers] if results[cell.name].peers]
+    if not rows:
+        return []
+    return ["## Other workers", "", "In the same run, on the same events, each set up as its documentation advises.",
+            "", "| cell | worker | rate | CPU an event | peak memory |", "|---|---|---|---|---|", *rows, ""]
+
+
 def write(env: Mapping[str, str], results: Mapping[str, Result], pairs: int) -> str:
     notes = [f"- `{cell.name}`: {note}" for cell in CELLS if cell.name in results
              for note in results[cell.name].notes]
@@ -96,6 +107,7 @@ def write(env: Mapping[str, str], results: Mapping[str, Result], pairs: int) -> 
         "![The same as bars](benchmarks.svg)", "", *rate_table(results), "",
         "## Other figures", "", *check_table(results, CELLS), "",
         "## Latency", "", *latency_table(results), "",
+        *peer_table(results),
         "## Notes", "", *notes, "",
         "## The cells", "", "| cell | what it is |", "|---|---|", *what, "",
     ]

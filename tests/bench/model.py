@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from measure import Bench, Sample, median
+from servers import BenchError
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Result:
     series: list[Series] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    peers: list[Series] = field(default_factory=list)  # other workers in this cell
     problem: str = ""  # why there is no figure, or which events were lost
 
     @property
@@ -66,9 +69,24 @@ class Result:
 
 @dataclass(frozen=True)
 class Cell:
+    """`run` may have a method `conditions(bench)`: then peers can run in the cell too."""
+
     name: str
     title: str
     run: Callable[[Bench], Result]
+
+
+def run_peers(bench: Bench, cell: Cell, result: Result) -> None:
+    """Adds what the peers do in this cell; one that fails is a note, not a failure of weir's."""
+    conditions = getattr(cell.run, "conditions", None)
+    for peer in bench.peers if conditions else []:
+        try:
+            if cell.name not in bench.peer_cells(peer):
+                continue
+            result.peers.append(Series(peer.name, [
+                bench.peer(peer, cell.name, **conditions(bench)) for _ in range(bench.pairs)]))
+        except (BenchError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            result.notes.append(f"{peer.name} failed: {error}")
 
 
 def ratio_check(what: str, ratios: list[float], need: float, is_most: bool = False) -> Check:

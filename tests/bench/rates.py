@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from measure import Bench, Rules, Sample, sample_of
 from model import Cell, Check, Result, Series, ratio_check
-from servers import Load, redis_ask
+from servers import BenchError, Load, redis_ask
 
 # -- rates beside a raw loop on Kafka ------------------------------------------------------
 
@@ -36,6 +36,13 @@ class Rate:
     cpu_need: float = 0.0  # most of the raw loop's processor time of an event; 0: not asked
     is_copy: bool = False
     zero_allocs: bool = False
+
+    def conditions(self, bench: Bench) -> dict[str, str | int]:
+        servers = bench.servers
+        to = {"to": servers.topic(servers.name("peer-to"), 8)} if self.is_copy else {}
+        return {"address": servers.kafka.address, "topic": servers.fill_topic(self.load), "partitions": 8,
+                "events": self.load.count(bench.is_quick), "keys": self.load.keys, "order": self.order,
+                "group": servers.name("peer"), **to}
 
     def rules(self, bench: Bench, topic: str, events: int) -> Rules:
         to = bench.servers.topic(bench.servers.name("weir-to"), 8) if self.is_copy else ""
@@ -111,6 +118,12 @@ class RedisRate:
     extra: str = ""
     is_copy: bool = False
 
+    def conditions(self, bench: Bench) -> dict[str, str | int]:
+        servers = bench.servers
+        to = {"to": servers.name("peer-to")} if self.is_copy else {}
+        return {"address": servers.redis.address, "stream": servers.fill_stream(self.load),
+                "events": self.load.count(bench.is_quick), "group": servers.name("peer"), **to}
+
     def raw(self, bench: Bench, stream: str, events: int, depth: int) -> Sample:
         address = bench.servers.redis.address
         if not self.is_copy:
@@ -125,7 +138,10 @@ class RedisRate:
         to = bench.servers.name("weir-to") if self.is_copy else ""
         sample = bench.weir(Rules(self.function, "redis", stream, events, to, "none", extra=self.extra), preload)
         if to:
+            n_results = int(redis_ask(address, "XLEN", to) or 0)
             redis_ask(address, "DEL", to)
+            if "exactly_once" in self.extra and n_results != events:
+                raise BenchError(f"{n_results} results of {events} events, exactly once")
         return sample
 
     def __call__(self, bench: Bench) -> Result:
@@ -168,6 +184,12 @@ class Ceiling:
     order: str = "key"
     function: str = "work"
     concurrency: int = 1000
+
+    def conditions(self, bench: Bench) -> dict[str, str | int]:
+        servers = bench.servers
+        return {"address": servers.kafka.address, "topic": servers.fill_topic(self.load), "partitions": 8,
+                "events": self.load.count(bench.is_quick), "keys": self.load.keys, "order": self.order,
+                "group": servers.name("peer"), "work_ms": self.work_ms, "concurrency": self.concurrency}
 
     def __call__(self, bench: Bench) -> Result:
         topic = bench.servers.fill_topic(self.load)

@@ -85,7 +85,7 @@ def series_text(series: Series) -> str:
 
 def print_result(cell: Cell, result: Result) -> str:
     lines = [f"{cell.name}: {cell.title}"]
-    lines += [f"  {series.name:24} {series_text(series)}" for series in result.series]
+    lines += [f"  {series.name:24} {series_text(series)}" for series in [*result.series, *result.peers]]
     lines += [f"  {note}" for note in result.notes]
     lines += [f"  {check.what:36} {check_text(check):28} wanted {need_text(check):18} "
               f"{'ok' if check.is_ok else 'below'}" for check in result.checks]
@@ -111,7 +111,7 @@ def as_json(env: Environment, results: Mapping[str, Result]) -> dict[str, Any]:
                 "cpu_ns_per_event": [sample.cpu_per_event for sample in series.samples],
                 "peak_kib": [sample.peak_kib for sample in series.samples],
                 "latency_us": [sample.latency_us for sample in series.samples if sample.latency_us],
-            } for series in result.series],
+            } for series in [*result.series, *result.peers]],
             "checks": [{
                 "what": check.what, "value": check.value, "low": check.low, "high": check.high,
                 "need": check.need, "at_most": check.is_most, "unit": check.unit, "ok": check.is_ok,

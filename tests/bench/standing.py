@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import time
@@ -201,6 +202,19 @@ def metadata(bench: Bench) -> Result:
                   notes=notes)
 
 
+# -- instructions ----------------------------------------------------------------------------
+
+
+def instructions(bench: Bench) -> Result:
+    script = Path(__file__).with_name("instructions")
+    run = subprocess.run([script, script.parents[2], bench.build], capture_output=True, text=True)
+    found = re.search(r"([\d,]+) instructions an event .* kept is ([\d,]+)", run.stdout)
+    if found is None:
+        raise BenchError(f"not counted: {run.stdout}{run.stderr}")
+    now, kept = (int(text.replace(",", "")) for text in found.groups())
+    return Result(checks=[Check("instructions an event", now, round(kept * 1.1), True)])
+
+
 STANDING = [
     Cell("memory-backlog", "peak memory, 5,000,000 events of backlog, function blocked for 30 s, max_bytes 64MiB",
          backlog_memory),
@@ -208,4 +222,5 @@ STANDING = [
     Cell("idle", "processor time of 20 idle subscriptions", idle_time),
     Cell("replicas", "1, 2 and 4 replicas on 8 partitions, 10 ms of work, concurrency 16 each", replicas),
     Cell("commit-metadata", "what a commit carries with 10,000 events finished above a stuck one", metadata),
+    Cell("instructions", "the no-op path on a queue in memory, counted by callgrind", instructions),
 ]
