@@ -110,6 +110,9 @@ typedef struct weir_source_stat {
     uint64_t n_trimmed; /* redis: entries gone before they were handled */
     /* events given out that were given out before (reclaim, replays) */
     uint64_t n_redelivered;
+    /* kafka: events that earlier commits said were done, and were not given out again */
+    uint64_t n_known_done;
+    uint64_t n_maps_ignored; /* kafka: what commits said was not believed */
     size_t n_client; /* events and bytes in the client's queues */
     size_t client_bytes;
 } weir_source_stat;

@@ -369,6 +369,12 @@ static void intake_measure(weir_intake *in)
                     stat.n_trimmed - in->n_trimmed);
     weir_metric_add(weir_metric_get2(WEIR_M_REDELIVERED, name, "reclaim"),
                     stat.n_redelivered - in->n_redelivered);
+    weir_metric_add(weir_metric_get1(WEIR_M_KNOWN_DONE, name),
+                    stat.n_known_done - in->n_known_done);
+    weir_metric_add(weir_metric_get1(WEIR_M_MAPS_IGNORED, name),
+                    stat.n_maps_ignored - in->n_maps_ignored);
+    in->n_known_done = stat.n_known_done;
+    in->n_maps_ignored = stat.n_maps_ignored;
     in->n_commits = stat.n_commits;
     in->n_rebalances = stat.n_rebalances;
     in->n_trimmed = stat.n_trimmed;
