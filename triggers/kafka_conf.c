@@ -5,6 +5,7 @@
  */
 #include "triggers/kafka_conf.h"
 
+#include "triggers/ack_map.h"
 #include "worker/base/log.h"
 
 #include <stdio.h>
@@ -35,6 +36,14 @@ const weir_opt weir_kafka_queue_opts[] = {
       .type = WEIR_OPT_MAP,
       .offset = offsetof(weir_kafka_queue, producer),
       .help = "properties of librdkafka for sinks alone" },
+    { .name = "ack_map",
+      .type = WEIR_OPT_SIZE,
+      .offset = offsetof(weir_kafka_queue, ack_map),
+      .def = "4KiB",
+      .min = 0,
+      .max = WEIR_ACK_MAP_MAX_BYTES,
+      .help = "most bytes of a commit's metadata, which says what is done above the "
+              "position; at most the brokers' offset.metadata.max.bytes; 0: none" },
     { .name = NULL },
 };
 

@@ -28,6 +28,7 @@ typedef struct weir_kafka_queue {
     weir_opt_map properties; /* for every client of this queue */
     weir_opt_map consumer;   /* for sources alone */
     weir_opt_map producer;   /* for sinks alone */
+    uint64_t ack_map;        /* most bytes of a commit's metadata; 0: none */
 } weir_kafka_queue;
 
 extern const weir_opt weir_kafka_queue_opts[];

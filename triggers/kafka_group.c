@@ -45,23 +45,46 @@ static int32_t group_epoch_locked(const weir_kafka_part *part, int64_t offset)
     return -1;
 }
 
-static void group_list_add_locked(rd_kafka_topic_partition_list_t *list,
-                                  const weir_kafka_part *part, int64_t offset)
+/* Owns: takes `text`, the entry's metadata (may be NULL). */
+static void group_list_add(weir_kafka_reader *src,
+                           rd_kafka_topic_partition_list_t *list,
+                           const weir_kafka_part *part, int64_t offset, char *text)
 {
     rd_kafka_topic_partition_t *entry =
         rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
 
     entry->offset = offset;
+    entry->metadata = text;
+    entry->metadata_size = text == NULL ? 0 : strlen(text);
 #if RD_KAFKA_VERSION >= 0x020100ff
+    weir_lock_take(&src->lock);
     rd_kafka_topic_partition_set_leader_epoch(entry, group_epoch_locked(part, offset));
+    weir_lock_give(&src->lock);
 #else
+    (void)src;
     (void)group_epoch_locked;
 #endif
 }
 
+/* Has anything been finished since it was last committed (is_all) or sent? */
+static bool group_has_progress(weir_kafka_reader *src, const weir_kafka_part *part,
+                               bool is_all)
+{
+    weir_lock_take(&src->lock);
+    const int64_t done = weir_track_watermark(&part->track);
+    const size_t above = src->map_bytes == 0 ? 0 : weir_track_above(&part->track);
+    const bool has =
+        part->is_live && (done > (is_all ? part->committed : part->sent) ||
+                          above != (is_all ? part->above_committed : part->above_sent));
+
+    weir_lock_give(&src->lock);
+    return has;
+}
+
 /*
  * What is done and not yet committed (is_all), or not yet sent, of `only` (NULL: of all),
- * stored; what the library refuses to store is left out. May be empty.
+ * stored; what the library refuses to store is left out. May be empty. With `only` the
+ * partitions are about to go.
  */
 static rd_kafka_topic_partition_list_t *
 group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *only,
@@ -69,22 +92,29 @@ group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *on
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
 
-    weir_lock_take(&src->lock);
     for (size_t i = 0; i < src->n_parts; i++) {
         weir_kafka_part *part = src->parts[i];
-        const int64_t done = weir_track_watermark(&part->track);
+        int64_t done;
+        size_t above;
 
-        if (!part->is_live || done <= (is_all ? part->committed : part->sent)) {
+        if (part->map_end > 0 && part->position >= part->map_end) {
+            weir_kafka_map_drop(src, part, NULL);
+        }
+        if (!group_has_progress(src, part, is_all)) {
             continue;
         }
         if (only != NULL && rd_kafka_topic_partition_list_find(
                                 only, part->topic, part->partition) == NULL) {
             continue;
         }
-        group_list_add_locked(list, part, done);
+        char *text = weir_kafka_map_text(src, part, only != NULL, &done, &above);
+
+        group_list_add(src, list, part, done, text);
+        weir_lock_take(&src->lock);
         part->sent = done;
+        part->above_sent = above;
+        weir_lock_give(&src->lock);
     }
-    weir_lock_give(&src->lock);
     if (list->cnt == 0) {
         return list;
     }
@@ -133,9 +163,11 @@ static void group_answered(weir_kafka_reader *src, rd_kafka_resp_err_t code,
         if (part->is_live && own == RD_KAFKA_RESP_ERR_NO_ERROR) {
             part->committed =
                 entry->offset > part->committed ? entry->offset : part->committed;
+            part->above_committed = part->above_sent;
         } else if (part->is_live) {
             /* it is sent again with the next commit */
             part->sent = part->committed;
+            part->above_sent = SIZE_MAX;
         }
         weir_lock_give(&src->lock);
         if (own != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -145,6 +177,9 @@ static void group_answered(weir_kafka_reader *src, rd_kafka_resp_err_t code,
                      src->setup->sub_name, entry->topic, (int)entry->partition,
                      (long long)entry->offset, rd_kafka_err2str(own));
         }
+    }
+    if (code == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE && list != NULL) {
+        weir_kafka_map_too_large(src, list);
     }
     if (is_all_good) {
         atomic_fetch_add(&src->n_contacts, 1);
@@ -200,6 +235,7 @@ static weir_status group_commit_now(weir_kafka_reader *src,
             rd_kafka_topic_partition_list_destroy(list);
             return WEIR_OK;
         }
+        const bool has_maps = src->map_bytes > 0;
         const rd_kafka_resp_err_t code =
             weir_kafka_client_commit(src->client, list, until_us);
 
@@ -207,6 +243,9 @@ static weir_status group_commit_now(weir_kafka_reader *src,
         rd_kafka_topic_partition_list_destroy(list);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             return WEIR_OK;
+        }
+        if (code == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE && has_maps) {
+            continue; /* with less of it, in the end with none */
         }
         st = code == RD_KAFKA_RESP_ERR__TIMED_OUT ? WEIR_ETIMEOUT : WEIR_EIO;
         if (group_is_stale(code) || weir_clock_us() + 100000 >= until_us) {
@@ -321,6 +360,9 @@ static void group_assign(weir_kafka_reader *src, rd_kafka_t *rk,
     if (st == WEIR_OK) {
         st = group_begin(src, list, epochs, &n);
     }
+    if (st == WEIR_OK) {
+        weir_kafka_map_load(src, list);
+    }
     if (st != WEIR_OK) {
         /* Nothing is taken: a new instance asks again, or the worker ends. */
         rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
@@ -351,6 +393,7 @@ static void group_assign(weir_kafka_reader *src, rd_kafka_t *rk,
     weir_kafka_source_trouble(src, WEIR_TROUBLE_NONE, "joined");
     if (n > 0) {
         src->host->assigned(src->host->arg, epochs, n);
+        weir_kafka_map_alarm(src);
         weir_kafka_watch_assigned(src);
     }
     free(epochs);

@@ -176,11 +176,19 @@ void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
     part->bad_offset = -1;
     part->n_bad = 0;
     part->is_out_of_range = false;
+    part->is_fresh = true;
+    part->measure_at = 0;
+    part->n_prints = 0;
+    part->generation = 0;
+    part->strikes = 0;
+    part->strikes_base = -1;
     weir_lock_take(&src->lock);
     part->epoch++;
     part->is_live = true;
     part->wants_hold = false;
     part->sent = position;
+    part->above_sent = 0;
+    part->above_committed = 0;
     part->committed = is_committed ? position : -1;
     part->end = -1;
     for (size_t i = 0; i < WEIR_KAFKA_EPOCHS; i++) {
@@ -199,6 +207,11 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
     weir_lock_give(&src->lock);
     part->is_assigned = false;
     part->is_held = false;
+    part->is_fresh = false;
+    part->is_other_log = false;
+    src->n_full -= part->is_full;
+    part->is_full = false;
+    weir_kafka_map_drop(src, part, NULL);
     if (part->queue != NULL) {
         rd_kafka_queue_forward(part->queue, NULL);
         rd_kafka_queue_destroy(part->queue);
@@ -268,6 +281,7 @@ void weir_kafka_parts_fini(weir_kafka_reader *src)
     for (size_t i = 0; i < src->n_parts; i++) {
         weir_track_fini(&src->parts[i]->track);
         free(src->parts[i]->stash);
+        free(src->parts[i]->known.runs);
         free(src->parts[i]->where);
         free(src->parts[i]);
     }

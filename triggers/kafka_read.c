@@ -117,6 +117,19 @@ static int32_t read_epoch_of(const weir_event *ev)
 #endif
 }
 
+/* A fingerprint of an event, for commits: of the first, and the last of each row. */
+static void read_print(weir_kafka_part *part, const weir_event *ev)
+{
+    const weir_ack_print print = {
+        .offset = (int64_t)ev->receipt.pos.hi,
+        .time_ms = ev->time_ms,
+        .length = (uint32_t)ev->data.len,
+        .key_hash = weir_ack_map_key(ev->key.data, ev->key.len),
+    };
+
+    weir_kafka_map_print(part, &print);
+}
+
 /* Puts events [*n_tracked, n) on their trackers; there is room. */
 static void read_track(weir_kafka_reader *src, weir_event *const *evs,
                        size_t *n_tracked, size_t n)
@@ -132,6 +145,10 @@ static void read_track(weir_kafka_reader *src, weir_event *const *evs,
         weir_track_add(&part->track, offset, evs[i]->time_ms);
         if (src->caps.has_epochs) {
             read_leader_locked(part, offset, read_epoch_of(evs[i]));
+        }
+        if (i + 1 == n || evs[i + 1]->receipt.part != part->index ||
+            part->n_prints == 0) {
+            read_print(part, evs[i]);
         }
     }
     weir_lock_give(&src->lock);
@@ -190,7 +207,7 @@ static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
 {
     switch (msg->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-        if (part->n_stash == 0 && msg->offset >= part->position) {
+        if (part->n_stash == 0 && !part->is_stopped && msg->offset >= part->position) {
             weir_lock_take(&src->lock);
             weir_track_pass(&part->track, msg->offset);
             part->end = msg->offset > part->end ? msg->offset : part->end;
@@ -199,6 +216,7 @@ static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        weir_kafka_map_drop(src, part, "out-of-range");
         part->is_out_of_range = true;
         part->judge_us = 0;
         break;
@@ -214,6 +232,7 @@ static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
         break;
     default:
         if (strcmp(rd_kafka_err2name(msg->err), "_LOG_TRUNCATION") == 0) {
+            weir_kafka_map_drop(src, part, "truncated");
             part->is_out_of_range = true;
             part->judge_us = 0;
             break;
@@ -272,10 +291,18 @@ typedef struct read_take {
     int32_t partition;
 } read_take;
 
-/* Gives out one message. False: it could not be (memory), and is in the part's stash. */
+/* Gives out one message, or passes it if it is known to be done. False: it could not be (memory), and is in the part's stash. */
 static bool read_give(weir_kafka_reader *src, read_take *take, weir_kafka_part *part,
                       rd_kafka_message_t *msg)
 {
+    if (msg->offset < part->map_end) {
+        read_track(src, take->evs, &take->n_tracked, take->n);
+        if (weir_kafka_map_skip(src, part, msg->offset, take->cap)) {
+            part->position = msg->offset + 1;
+            rd_kafka_message_destroy(msg);
+            return true;
+        }
+    }
     if (read_fill(src, take->evs[take->n], part, msg)) {
         part->position = msg->offset + 1;
         take->n++;
@@ -298,6 +325,9 @@ static void read_take_stash(weir_kafka_reader *src, read_take *take)
     for (size_t i = 0; i < src->n_parts; i++) {
         weir_kafka_part *part = src->parts[i];
 
+        if (part->n_stash > 0 && part->position >= part->measure_at) {
+            weir_kafka_map_measure(src, part);
+        }
         if (part->n_stash > 0 && !part->is_held && take->n < take->cap &&
             read_reserve(src, part, take->cap)) {
             while (part->n_stash > 0 && take->n < take->cap) {
@@ -342,6 +372,10 @@ static void read_take_one(weir_kafka_reader *src, read_take *take,
         if (take->part != NULL && !read_reserve(src, take->part, take->cap)) {
             take->part = NULL;
             src->wants_new = true;
+        }
+        if (take->part != NULL && take->part->position >= take->part->measure_at) {
+            read_track(src, take->evs, &take->n_tracked, take->n);
+            weir_kafka_map_measure(src, take->part);
         }
     }
     weir_kafka_part *part = take->part;

@@ -13,6 +13,7 @@
 #include "worker/base/log.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SOURCE_MAX_WAIT_US                                                             \
@@ -33,7 +34,7 @@ static void source_apply_holds(weir_kafka_reader *src)
         weir_kafka_part *part = src->parts[i];
 
         weir_lock_take(&src->lock);
-        const bool wants_hold = part->is_live && part->wants_hold;
+        const bool wants_hold = part->is_live && (part->wants_hold || part->is_full);
 
         weir_lock_give(&src->lock);
         if (!part->is_assigned || part->queue == NULL || wants_hold == part->is_held) {
@@ -120,9 +121,12 @@ static bool source_serve(weir_kafka_reader *src)
     if (now < src->forward_until_us && now >= src->next_forward_us) {
         weir_kafka_place_forward(src, now);
     }
+    if (src->n_full > 0 && now >= src->next_map_us) {
+        weir_kafka_map_tend(src, now);
+    }
     if (now >= src->next_commit_us) {
-        weir_kafka_group_commit(src);
         src->next_commit_us = now + src->setup->commit_us;
+        weir_kafka_group_commit(src);
     }
     if ((src->trouble == WEIR_TROUBLE_MISSING || src->trouble == WEIR_TROUBLE_DENIED) &&
         now >= src->next_subscribe_us) {
@@ -162,9 +166,16 @@ static weir_status source_open(void *self, const weir_source_setup *setup,
     if (st != WEIR_OK) {
         return st;
     }
+    src->runs = calloc(WEIR_ACK_MAP_MAX_RUNS, sizeof(*src->runs));
+    if (src->runs == NULL) {
+        return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", setup->sub_name);
+    }
+    src->map_bytes = queue->ack_map;
     weir_lock_init(&src->lock, WEIR_RANK_SOURCE);
     if ((st = source_connect(src, err)) != WEIR_OK) {
         weir_lock_fini(&src->lock);
+        free(src->runs);
+        src->runs = NULL;
         return st;
     }
     src->tag = WEIR_KAFKA_SOURCE_TAG;
@@ -191,6 +202,9 @@ static size_t source_read(void *self, weir_event *const *evs, size_t cap,
         }
         int64_t due = is_there ? src->next_commit_us : src->next_client_us;
 
+        if (is_there && src->n_full > 0 && src->next_map_us < due) {
+            due = src->next_map_us;
+        }
         if (is_there && src->next_forward_us < src->forward_until_us) {
             due = src->next_forward_us < due ? src->next_forward_us : due;
         }
@@ -258,6 +272,8 @@ static size_t source_stat(void *self, weir_source_stat *out, weir_part_stat *par
         .n_commits = src->n_commits,
         .n_rebalances = src->n_rebalances,
         .n_redelivered = src->n_redelivered,
+        .n_known_done = src->n_known_done,
+        .n_maps_ignored = src->n_maps_ignored,
         .n_client = src->n_client,
         .client_bytes = src->client_bytes,
     };
@@ -352,6 +368,8 @@ static bool source_close(void *self, int64_t until_us)
         }
     }
     weir_kafka_parts_fini(src);
+    free(src->runs);
+    src->runs = NULL;
     weir_lock_fini(&src->lock);
     src->tag = 0;
     (void)

@@ -8,6 +8,7 @@
  *     kafka_place.c    positions that do not work any more
  *     kafka_group.c    rebalances and commits
  *     kafka_start.c    where an assigned partition starts
+ *     kafka_map.c      what is done above the position: sent with commits, read back
  *     kafka_client.c   the life of one consumer instance
  *     kafka_pace.c     when the fetcher has to be woken
  *     kafka_watch.c    a helper thread that may block: ends of partitions, waking the fetcher
@@ -23,6 +24,7 @@
 #ifndef WEIR_TRIGGERS_KAFKA_STATE_H
 #define WEIR_TRIGGERS_KAFKA_STATE_H
 
+#include "triggers/ack_map.h"
 #include "triggers/kafka_conf.h"
 #include "triggers/kafka_pace.h"
 #include "triggers/offset_track.h"
@@ -32,6 +34,7 @@
 #define WEIR_KAFKA_SOURCE_TAG WEIR_TAG('k', 's', 'r', 'c')
 #define WEIR_KAFKA_EPOCHS 4
 #define WEIR_KAFKA_BATCH 256 /* messages that are taken from the client at once */
+#define WEIR_KAFKA_PRINTS 8
 
 /* From this offset on, records were written under this leader epoch. */
 typedef struct weir_kafka_leader {
@@ -55,11 +58,26 @@ typedef struct weir_kafka_part {
     rd_kafka_message_t **stash; /* read for it while it was held, in order */
     size_t at_stash, n_stash, cap_stash;
     int64_t position; /* the next offset to give out; anything below is dropped */
+    /* one past the last offset that an earlier owner may have finished; 0: there is none */
+    int64_t map_end;
+    /* from this position on it is seen whether the map still fits */
+    int64_t measure_at;
     weir_trouble trouble;
     int64_t bad_offset; /* where the client failed, and how often in a row */
     int n_bad;
     bool is_out_of_range; /* the broker has refused the position; to be judged */
     int64_t judge_us;     /* when next */
+    /* the ack map; see kafka_map.c */
+    bool is_fresh;      /* assigned, and its map is still to be looked at */
+    bool is_other_log;  /* another record stands before the position: to be told */
+    bool is_full;       /* held until the map has room again */
+    weir_ack_map known; /* what an earlier owner finished; runs NULL: nothing */
+    uint64_t n_known;   /* events of it that were skipped */
+    uint32_t generation, strikes;
+    int64_t strikes_base; /* the position that the strikes are about */
+    /* records that were given out, rising: the first is before the commit position */
+    weir_ack_print prints[WEIR_KAFKA_PRINTS];
+    size_t n_prints;
 
     /* under the lock */
     uint32_t epoch; /* of the present or the last assignment; 0: never assigned */
@@ -68,7 +86,9 @@ typedef struct weir_kafka_part {
     weir_track track;
     int64_t sent;      /* the last position that a commit was sent for */
     int64_t committed; /* as the broker confirmed; -1: none */
-    int64_t end;       /* the last known end; -1: unknown */
+    /* how many above the position were done in those commits */
+    size_t above_sent, above_committed;
+    int64_t end; /* the last known end; -1: unknown */
     /* the newest last; epoch -1: unknown */
     weir_kafka_leader leaders[WEIR_KAFKA_EPOCHS];
 } weir_kafka_part;
@@ -115,6 +135,10 @@ typedef struct weir_kafka_reader {
     bool has_stash;
     rd_kafka_message_t *batch[WEIR_KAFKA_BATCH]; /* of one call of the client */
     weir_kafka_pace pace;
+    uint32_t *runs;      /* WEIR_ACK_MAP_MAX_RUNS of them, for one map at a time */
+    size_t map_bytes;    /* what the broker takes; 0: no maps */
+    size_t n_full;       /* parts that are held because their map is full */
+    int64_t next_map_us; /* when they are looked at next */
     weir_trouble trouble;
     uint64_t contacts_seen; /* n_contacts when the trouble began */
 
@@ -130,6 +154,7 @@ typedef struct weir_kafka_reader {
     size_t n_parts, cap_parts;
     bool is_joined;
     uint64_t n_commits, n_rebalances, n_redelivered;
+    uint64_t n_known_done, n_maps_ignored;
     size_t n_client, client_bytes;
 
     struct weir_kafka_watch *watch;
@@ -206,6 +231,37 @@ weir_status weir_kafka_start_resolve(weir_kafka_reader *src,
 weir_status weir_kafka_start_lookup(rd_kafka_t *rk,
                                     rd_kafka_topic_partition_list_t *list, int64_t what,
                                     int timeout_ms, weir_err *err);
+
+/* ----------------------------------------------------------------------- kafka_map ---- */
+
+/*
+ * The metadata for a commit of the part at its watermark, in memory of the library's
+ * allocator; NULL: none. *base is the watermark, *above how many are done above it.
+ */
+char *weir_kafka_map_text(weir_kafka_reader *src, weir_kafka_part *part,
+                          bool is_leaving, int64_t *base, size_t *above);
+/* Looks at the metadata of an assignment's positions, and whether they fit the log: before
+ * the first fetch. Blocks for a few seconds at most. */
+void weir_kafka_map_load(weir_kafka_reader *src,
+                         const rd_kafka_topic_partition_list_t *list);
+/* Tells of positions that were found to belong to another log; after assigned(). */
+void weir_kafka_map_alarm(weir_kafka_reader *src);
+/* Has an earlier owner finished that record? Then it is counted, and done here too; all that
+ * was given out before it must be on the tracker, which then has room for n_more. */
+bool weir_kafka_map_skip(weir_kafka_reader *src, weir_kafka_part *part, int64_t offset,
+                         size_t n_more);
+/* Keeps a fingerprint of a record that was given out. */
+void weir_kafka_map_print(weir_kafka_part *part, const weir_ack_print *print);
+/* Holds the part if what was given out may no longer fit a map. */
+void weir_kafka_map_measure(weir_kafka_reader *src, weir_kafka_part *part);
+/* Lets held parts go on that have room again. */
+void weir_kafka_map_tend(weir_kafka_reader *src, int64_t now_us);
+/* What earlier owners finished is not believed any more; `why` NULL: it is used up. */
+void weir_kafka_map_drop(weir_kafka_reader *src, weir_kafka_part *part,
+                         const char *why);
+/* The broker takes less than was sent with that commit. */
+void weir_kafka_map_too_large(weir_kafka_reader *src,
+                              const rd_kafka_topic_partition_list_t *list);
 
 /* ---------------------------------------------------------------------- kafka_read ---- */
 

@@ -113,7 +113,7 @@ typedef struct weir_source_stat {
     /* kafka: events that earlier commits said were done, and were not given out again */
     uint64_t n_known_done;
     uint64_t n_maps_ignored; /* kafka: what commits said was not believed */
-    size_t n_client; /* events and bytes in the client's queues */
+    size_t n_client;         /* events and bytes in the client's queues */
     size_t client_bytes;
 } weir_source_stat;
 

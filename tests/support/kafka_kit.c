@@ -138,13 +138,46 @@ int64_t kit_committed(const char *brokers, const char *group, const char *topic,
     return offset < 0 ? -1 : offset;
 }
 
+char *kit_metadata(const char *brokers, const char *group, const char *topic,
+                   int32_t partition)
+{
+    rd_kafka_t *rk = kit_client(RD_KAFKA_CONSUMER, brokers, group);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    const rd_kafka_topic_partition_t *entry =
+        rd_kafka_topic_partition_list_add(list, topic, partition);
+
+    assert_int_equal(rd_kafka_committed(rk, list, KIT_CALL_MS),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    char *text =
+        strndup(entry->metadata_size == 0 ? "" : entry->metadata, entry->metadata_size);
+
+    assert_non_null(text);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+    return text;
+}
+
 void kit_commit(const char *brokers, const char *group, const char *topic,
                 int32_t partition, int64_t offset)
+{
+    kit_commit_text(brokers, group, topic, partition, offset, NULL);
+}
+
+void kit_commit_text(const char *brokers, const char *group, const char *topic,
+                     int32_t partition, int64_t offset, const char *text)
 {
     rd_kafka_t *rk = kit_client(RD_KAFKA_CONSUMER, brokers, group);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
-    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = offset;
+    rd_kafka_topic_partition_t *entry =
+        rd_kafka_topic_partition_list_add(list, topic, partition);
+
+    entry->offset = offset;
+    if (text != NULL) {
+        entry->metadata_size = strlen(text);
+        entry->metadata = rd_kafka_mem_malloc(rk, entry->metadata_size + 1);
+        memcpy(entry->metadata, text, entry->metadata_size + 1);
+    }
     assert_int_equal(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
@@ -349,6 +382,7 @@ void kit_member_init(kit_member *member, const char *brokers, const char *topic,
 {
     *member = (kit_member){ .topic = topic };
     member->queue.brokers = strdup(brokers);
+    member->queue.ack_map = 4096;
     assert_true(
         weir_opt_map_add(&member->queue.consumer, "session.timeout.ms", "6000"));
     assert_true(weir_opt_map_add(&member->queue.consumer,
@@ -447,6 +481,22 @@ void kit_member_ack_all(kit_member *member)
     if (member->n_unacked > 0) {
         kit_member_ack(member, member->n_unacked);
     }
+}
+
+void kit_member_ack_but(kit_member *member, bool (*keeps)(int64_t offset))
+{
+    size_t n_kept = 0;
+
+    for (size_t i = 0; i < member->n_unacked; i++) {
+        const weir_receipt receipt = member->unacked[i];
+
+        if (keeps((int64_t)receipt.pos.hi)) {
+            member->unacked[n_kept++] = receipt;
+        } else {
+            weir_kafka_source.ack(member->self, &receipt, 1);
+        }
+    }
+    member->n_unacked = n_kept;
 }
 
 int kit_member_seen(const kit_member *member, int32_t partition, int64_t offset)

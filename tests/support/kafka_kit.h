@@ -37,6 +37,12 @@ int64_t kit_committed(const char *brokers, const char *group, const char *topic,
 /* Sets it. */
 void kit_commit(const char *brokers, const char *group, const char *topic,
                 int32_t partition, int64_t offset);
+/* The same with metadata. */
+void kit_commit_text(const char *brokers, const char *group, const char *topic,
+                     int32_t partition, int64_t offset, const char *text);
+/* The metadata of the group's position, "" if it has none; the caller frees it. */
+char *kit_metadata(const char *brokers, const char *group, const char *topic,
+                   int32_t partition);
 /* Deletes all records before `offset`, as retention would. */
 void kit_trim(const char *brokers, const char *topic, int32_t partition,
               int64_t offset);
@@ -92,6 +98,8 @@ size_t kit_member_read(kit_member *member, size_t cap, int wait_ms);
 /* Acks everything that is unacked, or the first n. */
 void kit_member_ack(kit_member *member, size_t n);
 void kit_member_ack_all(kit_member *member);
+/* Acks what is unacked but for those that `keeps` says are not done. */
+void kit_member_ack_but(kit_member *member, bool (*keeps)(int64_t offset));
 int kit_member_seen(const kit_member *member, int32_t partition, int64_t offset);
 int kit_member_owned(const kit_member *member);
 /* Reads (and acks) until it has seen n events in all, or asserts after 60 s. */
