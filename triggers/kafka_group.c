@@ -334,9 +334,7 @@ static weir_status group_begin(weir_kafka_reader *src,
         weir_kafka_part_begin(src, part, entry->offset, true);
         part->queue = rd_kafka_queue_get_partition(src->client->rk, entry->topic,
                                                    entry->partition);
-        if (part->queue != NULL) {
-            rd_kafka_queue_forward(part->queue, src->client->events);
-        }
+        weir_kafka_part_forward(src, part, true);
         epochs[(*n)++] = weir_kafka_part_epoch(part);
     }
     return WEIR_OK;

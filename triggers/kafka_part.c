@@ -216,9 +216,10 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
         rd_kafka_queue_forward(part->queue, NULL);
         rd_kafka_queue_destroy(part->queue);
         part->queue = NULL;
+        part->is_forwarded = false;
     }
-    for (size_t i = part->at_stash; i < part->at_stash + part->n_stash; i++) {
-        rd_kafka_message_destroy(part->stash[i]);
+    while (part->n_stash > 0) {
+        rd_kafka_message_destroy(weir_kafka_part_unstash(src, part));
     }
     free(part->stash);
     part->stash = NULL;
@@ -227,13 +228,43 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
     part->cap_stash = 0;
 }
 
+/* A message has come into the stash. */
+static void part_stashed(weir_kafka_reader *src, weir_kafka_part *part,
+                         const rd_kafka_message_t *msg)
+{
+    part->n_stash++;
+    src->n_stashed++;
+    src->stashed_bytes += msg->len + msg->key_len;
+    src->has_stash = true;
+}
+
+rd_kafka_message_t *weir_kafka_part_unstash(weir_kafka_reader *src,
+                                            weir_kafka_part *part)
+{
+    WEIR_ASSERT(part->n_stash > 0);
+    rd_kafka_message_t *msg = part->stash[part->at_stash++];
+
+    part->n_stash--;
+    src->n_stashed--;
+    src->stashed_bytes -= msg->len + msg->key_len;
+    return msg;
+}
+
+void weir_kafka_part_forward(weir_kafka_reader *src, weir_kafka_part *part,
+                             bool is_forwarded)
+{
+    if (part->queue != NULL && part->is_forwarded != is_forwarded) {
+        part->is_forwarded = is_forwarded;
+        rd_kafka_queue_forward(part->queue, is_forwarded ? src->client->events : NULL);
+    }
+}
+
 bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
                            rd_kafka_message_t *msg, bool is_front)
 {
     if (is_front && part->at_stash > 0) {
         part->stash[--part->at_stash] = msg;
-        part->n_stash++;
-        src->has_stash = true;
+        part_stashed(src, part, msg);
         return true;
     }
     if (part->at_stash + part->n_stash == part->cap_stash) {
@@ -259,8 +290,7 @@ bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
     } else {
         first[part->n_stash] = msg;
     }
-    part->n_stash++;
-    src->has_stash = true;
+    part_stashed(src, part, msg);
     return true;
 }
 

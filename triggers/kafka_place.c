@@ -71,11 +71,12 @@ void weir_kafka_place_forward(weir_kafka_reader *src, int64_t now_us)
 {
     src->next_forward_us = now_us + PLACE_FORWARD_STEP_US;
     for (size_t i = 0; i < src->n_parts; i++) {
-        const weir_kafka_part *part = src->parts[i];
+        weir_kafka_part *part = src->parts[i];
 
-        if (part->is_assigned && !part->is_held && part->n_stash == 0 &&
-            part->queue != NULL) {
-            rd_kafka_queue_forward(part->queue, src->client->events);
+        if (part->is_assigned && !part->is_held && part->n_stash == 0) {
+            /* whatever we think: the library took it out */
+            part->is_forwarded = false;
+            weir_kafka_part_forward(src, part, true);
         }
     }
 }

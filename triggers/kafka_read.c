@@ -330,23 +330,33 @@ static void read_take_stash(weir_kafka_reader *src, read_take *take)
         }
         if (part->n_stash > 0 && !part->is_held && take->n < take->cap &&
             read_reserve(src, part, take->cap)) {
-            while (part->n_stash > 0 && take->n < take->cap) {
-                rd_kafka_message_t *msg = part->stash[part->at_stash];
-
-                part->at_stash++;
-                part->n_stash--;
-                if (!read_give(src, take, part, msg)) {
-                    break;
-                }
+            while (part->n_stash > 0 && take->n < take->cap &&
+                   read_give(src, take, part, weir_kafka_part_unstash(src, part))) {
             }
-            if (part->n_stash == 0 && part->queue != NULL) {
+            if (part->n_stash == 0) {
                 part->at_stash = 0;
-                rd_kafka_queue_forward(part->queue, src->client->events);
+                weir_kafka_part_forward(src, part, true);
             }
         }
         has_stash = has_stash || part->n_stash > 0;
     }
     src->has_stash = has_stash;
+}
+
+/*
+ * A part that is held is taken out of the forward only when its stash has grown. A queue of its
+ * own fills up and stops its fetching, while idle partitions of the same broker are asked for
+ * data with a request that waits for half a second, and no other is sent meanwhile: a short
+ * hold must not cost that.
+ */
+static void read_hold_back(weir_kafka_reader *src, weir_kafka_part *part)
+{
+    if (part->is_held && part->is_forwarded &&
+        (part->n_stash >= src->pace.full_events / 8 ||
+         src->n_stashed >= src->pace.full_events / 2 ||
+         src->stashed_bytes >= src->pace.full_bytes / 4)) {
+        weir_kafka_part_forward(src, part, false);
+    }
 }
 
 /* One message from our queue. */
@@ -391,6 +401,7 @@ static void read_take_one(weir_kafka_reader *src, read_take *take,
             rd_kafka_message_destroy(msg);
             src->wants_new = true;
         }
+        read_hold_back(src, part);
         take->part = NULL;
         return;
     }

@@ -24,7 +24,7 @@
 #define SOURCE_LEAVE_US 3000000
 #define SOURCE_MISSING_US 3000000
 
-/* Takes parts out of the forward, or lets them flow again, as hold() has asked. */
+/* Holds parts, or lets them go again, as hold() has asked; see read_hold_back(). */
 static void source_apply_holds(weir_kafka_reader *src)
 {
     if (!atomic_exchange(&src->has_holds, false)) {
@@ -41,11 +41,9 @@ static void source_apply_holds(weir_kafka_reader *src)
             continue;
         }
         part->is_held = wants_hold;
-        if (wants_hold) {
-            rd_kafka_queue_forward(part->queue, NULL);
-        } else if (part->n_stash == 0) {
-            rd_kafka_queue_forward(part->queue, src->client->events);
-        } else {
+        if (!wants_hold && part->n_stash == 0) {
+            weir_kafka_part_forward(src, part, true);
+        } else if (!wants_hold) {
             src->has_stash = true; /* forwarded when the stash has been given */
         }
     }

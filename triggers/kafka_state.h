@@ -51,7 +51,9 @@ typedef struct weir_kafka_part {
 
     /* intake */
     bool is_assigned;
-    bool is_held;    /* taken out of the forward, or with a stash to give first */
+    bool is_held; /* nothing of it is given out: it goes into the stash */
+    /* its queue flows into ours; not while too much is in the stash */
+    bool is_forwarded;
     bool is_stopped; /* an alarm holds it; the client does not fetch */
     /* the client's queue of this partition while assigned */
     rd_kafka_queue_t *queue;
@@ -133,6 +135,7 @@ typedef struct weir_kafka_reader {
     bool is_closing;
     int64_t close_us; /* while closing: no function is waited for after this */
     bool has_stash;
+    size_t n_stashed, stashed_bytes;             /* of all parts */
     rd_kafka_message_t *batch[WEIR_KAFKA_BATCH]; /* of one call of the client */
     weir_kafka_pace pace;
     uint32_t *runs;      /* WEIR_ACK_MAP_MAX_RUNS of them, for one map at a time */
@@ -177,6 +180,12 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part);
 /* Puts a message behind (or in front of) the stash. False: out of memory, caller keeps it. */
 bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
                            rd_kafka_message_t *msg, bool is_front);
+/* Takes the first message from the stash, which is not empty. */
+rd_kafka_message_t *weir_kafka_part_unstash(weir_kafka_reader *src,
+                                            weir_kafka_part *part);
+/* Lets the part's queue flow into ours, or not; nothing if it is so already. */
+void weir_kafka_part_forward(weir_kafka_reader *src, weir_kafka_part *part,
+                             bool is_forwarded);
 /* Tells the host of a trouble of the part, if it is news. */
 void weir_kafka_part_trouble(weir_kafka_reader *src, weir_kafka_part *part,
                              weir_trouble kind, const char *text);
