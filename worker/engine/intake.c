@@ -4,8 +4,8 @@
  * intake - the thread of one source: read, filter, charge, admit.
  *
  * It always polls, so slow functions never cost the membership. What has been read and finds
- * no room in the budget is stashed by part, in order; a part with a stash is held, so a stash
- * is never larger than one read. The host's calls come on this thread, inside read().
+ * no room in the budget is stashed by part, in order; a part with a stash is held, or nothing
+ * is read at all, so a stash is never larger than one read. The host's calls come on this thread, inside read().
  */
 #include "worker/engine/line.h"
 
@@ -23,6 +23,7 @@
 #define INTAKE_WAIT_US 100000 /* of one read */
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
+#define INTAKE_GRACE_US 5000 /* so long a stash may last before its part is held */
 
 /*
  * A held record pins its whole fetch buffer, so only what is short-lived stays with the
@@ -226,7 +227,41 @@ static void intake_tend_parts(weir_intake *in)
     }
 }
 
-/* Charges what was read; what finds no room is stashed, and its part held. */
+/*
+ * Holds the parts that have had a stash for a while. Until then nothing is read at all: where
+ * functions are fast, there is room again in a moment, and a hold would cost the source its
+ * prefetch; where they are slow, the other parts wait no longer than this.
+ */
+static void intake_hold_stashed(weir_intake *in, int64_t now)
+{
+    bool has_fresh = false;
+
+    if (in->n_stashed == 0) {
+        in->stash_us = 0;
+        return;
+    }
+    const bool is_due = in->stash_us != 0 && now - in->stash_us >= INTAKE_GRACE_US;
+
+    for (size_t i = 0; i < in->n_parts; i++) {
+        weir_line_part *part = in->parts[i];
+
+        if (part == NULL || part->stash.head == NULL || part->is_held) {
+            continue;
+        }
+        if (is_due) {
+            intake_hold(in, part, true);
+        } else {
+            has_fresh = true;
+        }
+    }
+    if (!has_fresh) {
+        in->stash_us = 0;
+    } else if (in->stash_us == 0) {
+        in->stash_us = now;
+    }
+}
+
+/* Charges what was read; what finds no room is stashed. */
 static void intake_take(weir_intake *in, size_t n, weir_chain *ready)
 {
     size_t bytes = 0;
@@ -249,11 +284,6 @@ static void intake_take(weir_intake *in, size_t n, weir_chain *ready)
     }
     weir_budget_leave(&in->line->e->budget);
     intake_count_charged(in, bytes);
-    for (size_t i = 0; in->n_stashed > 0 && i < in->n_parts; i++) {
-        if (in->parts[i] != NULL && in->parts[i]->stash.head != NULL) {
-            intake_hold(in, in->parts[i], true);
-        }
-    }
 }
 
 /* Readies what was read; returns how many are left, at the front of the batch. */
@@ -286,6 +316,9 @@ static size_t intake_room(weir_intake *in)
     if (atomic_load(&line->e->is_stopping) || !atomic_load(&line->is_ready_to_read) ||
         atomic_load(&line->is_paused) || !weir_flow_hint_room(line->flow)) {
         return 0;
+    }
+    if (in->stash_us != 0) {
+        return 0; /* see intake_hold_stashed() */
     }
     room = weir_budget_room(&line->share, in->n_want);
     return in->n_stashed >= INTAKE_BATCH ? 0 : room;
@@ -332,7 +365,8 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
         atomic_store_explicit(&in->wants_room, false, memory_order_relaxed);
     }
     room = intake_prepare_batch(in, room);
-    n = in->source->ops->read(in->self, in->batch_evs, room, INTAKE_WAIT_US);
+    n = in->source->ops->read(in->self, in->batch_evs, room,
+                              in->stash_us != 0 ? INTAKE_GRACE_US : INTAKE_WAIT_US);
     WEIR_ASSERT(n <= room);
     if (room > 0) {
         intake_resize(in, n, room);
@@ -341,6 +375,7 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
     intake_unstash(in, &ready);
     intake_take(in, intake_prepare_all(in, n, scratch, now), &ready);
+    intake_hold_stashed(in, now);
     in->n_batch -= n;
     memmove(in->batch, in->batch + n, in->n_batch * sizeof(*in->batch));
     memmove(in->batch_evs, in->batch_evs + n, in->n_batch * sizeof(*in->batch_evs));

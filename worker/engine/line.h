@@ -77,7 +77,8 @@ typedef struct weir_intake {
     weir_job *free_jobs; /* through job->next */
     size_t n_free, n_jobs;
 
-    size_t n_stashed; /* the intake thread's */
+    size_t n_stashed; /* the intake thread's, as the rest */
+    int64_t stash_us; /* since when a part that is not held has a stash; 0: none */
     weir_job **batch; /* jobs with empty events, ready to be read into */
     weir_event **batch_evs;
     size_t n_batch;
