@@ -27,8 +27,21 @@
 #define PRODUCER_MIN_KBYTES 4096
 #define PRODUCER_MAX_KBYTES 1048576
 #define PRODUCER_MAX_EVENTS "1000000"
+#define PRODUCER_SUSPECT_US                                                            \
+    5000000                     /* then suspects that never came back are forgotten */
+#define PRODUCER_STAY_US 100000 /* alone, where one refused batch follows another */
+#define PRODUCER_STAY_MAX_US 5000000
+#define PRODUCER_FOLLOWS_US 10000000
 
 /* ------------------------------------------------------------------------- answers ---- */
+
+static void producer_count_answers(weir_kafka_producer *producer)
+{
+    if (producer->n_of_target > 0) {
+        atomic_fetch_sub(&producer->target->n_out, producer->n_of_target);
+        producer->n_of_target = 0;
+    }
+}
 
 static void producer_hand_on(weir_kafka_producer *producer)
 {
@@ -39,6 +52,8 @@ static void producer_hand_on(weir_kafka_producer *producer)
         return;
     }
     producer->n_results = 0;
+    producer_count_answers(producer);
+    weir_kafka_headers_give(&sink->headers, &producer->back);
     sink->setup.done(sink->setup.arg, producer->results, n);
     atomic_fetch_sub(&sink->n_out, n);
     weir_signal_raise(&sink->signal, INT_MAX);
@@ -80,6 +95,90 @@ static size_t producer_size(const weir_out *out)
     return n;
 }
 
+static void producer_suspect_begin_locked(weir_kafka_target *target)
+{
+    const int64_t now = weir_clock_us();
+
+    if (target->returned_us == 0 || now - target->returned_us > PRODUCER_FOLLOWS_US) {
+        target->stay_us = 0;
+    } else {
+        target->stay_us = target->stay_us == 0 ? PRODUCER_STAY_US : target->stay_us * 2;
+        target->stay_us = target->stay_us > PRODUCER_STAY_MAX_US ? PRODUCER_STAY_MAX_US
+                                                                 : target->stay_us;
+    }
+    target->want = WEIR_KAFKA_ALONE;
+    target->suspicion++;
+    target->n_suspects = 0;
+    target->has_culprit = false;
+    target->suspected_us = now;
+}
+
+/* Some record of a batch is refused, not known which: each is sent again alone. */
+static void producer_suspect_locked(weir_kafka_target *target, weir_out *out)
+{
+    if (target->want != WEIR_KAFKA_ALONE) {
+        producer_suspect_begin_locked(target);
+    }
+    if (out->suspicion != target->suspicion) {
+        out->suspicion = target->suspicion;
+        target->n_suspects++;
+    }
+}
+
+/* A suspect, or another record that was alone, has its answer. */
+static void producer_clear_locked(weir_kafka_target *target, weir_out *out,
+                                  weir_sent sent)
+{
+    const bool was_suspect = out->suspicion != 0 && out->suspicion == target->suspicion;
+
+    if (sent == WEIR_SENT_AGAIN || target->is_small ||
+        target->want != WEIR_KAFKA_ALONE) {
+        return;
+    }
+    if (sent == WEIR_SENT_TOO_LARGE || sent == WEIR_SENT_INVALID) {
+        target->has_culprit = true;
+    }
+    if (target->has_culprit) {
+        const int64_t now = weir_clock_us();
+
+        if (now - target->suspected_us >= target->stay_us) {
+            target->want = WEIR_KAFKA_BATCHED;
+            target->returned_us = now;
+            weir_kafka_producer_learn_locked(target); /* has it become smaller? */
+        }
+    } else if (was_suspect) {
+        out->suspicion = 0;
+        if (--target->n_suspects == 0) { /* none of them: the batch was too large */
+            weir_kafka_producer_learn_locked(target);
+        }
+    }
+}
+
+static weir_sent producer_judge(weir_kafka_producer *producer, weir_out *out,
+                                rd_kafka_resp_err_t code)
+{
+    weir_kafka_target *target = out->target;
+    weir_sent sent = WEIR_SENT_OK;
+
+    weir_lock_take(&producer->sink->lock);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const bool is_alone = producer->kind == WEIR_KAFKA_ALONE ||
+                              producer_size(out) >= WEIR_KAFKA_BATCH ||
+                              (target->is_learning && atomic_load(&target->n_out) == 1);
+
+        sent = weir_kafka_producer_class(code, is_alone);
+        if (sent != weir_kafka_producer_class(code, true)) {
+            producer_suspect_locked(target, out);
+        }
+        target->is_missing = sent == WEIR_SENT_UNKNOWN;
+    }
+    if (producer->kind == WEIR_KAFKA_ALONE) {
+        producer_clear_locked(target, out, sent);
+    }
+    weir_lock_give(&producer->sink->lock);
+    return sent;
+}
+
 /* The library's answer to one output. Runs inside rd_kafka_poll() on our thread. */
 static void producer_answered(rd_kafka_t *rk, const rd_kafka_message_t *msg,
                               void *opaque)
@@ -90,22 +189,16 @@ static void producer_answered(rd_kafka_t *rk, const rd_kafka_message_t *msg,
     weir_sent sent = WEIR_SENT_OK;
 
     (void)rk;
-    if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        weir_lock_take(&producer->sink->lock);
-        const bool is_alone = producer->kind == WEIR_KAFKA_ALONE ||
-                              producer_size(out) >= WEIR_KAFKA_BATCH ||
-                              (target->is_learning && atomic_load(&target->n_out) == 1);
-        const weir_sent alone = weir_kafka_producer_class(msg->err, true);
-
-        sent = weir_kafka_producer_class(msg->err, is_alone);
-        if (sent != alone) {
-            /* Some record of the batch, not known which: each is sent again alone. */
-            target->want = WEIR_KAFKA_ALONE;
-        }
-        target->is_missing = sent == WEIR_SENT_UNKNOWN;
-        weir_lock_give(&producer->sink->lock);
+    if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR || producer->kind == WEIR_KAFKA_ALONE) {
+        producer_count_answers(producer);
+        sent = producer_judge(producer, out, msg->err);
     }
-    atomic_fetch_sub(&target->n_out, 1);
+    if (target != producer->target) {
+        producer_count_answers(producer);
+        producer->target = target;
+    }
+    producer->n_of_target++;
+    weir_kafka_headers_back(out, msg, &producer->back);
     producer->results[producer->n_results++] = (weir_sent_result){
         .out = out,
         .sent = sent,
@@ -174,14 +267,23 @@ static void producer_learnt(weir_kafka_producer *producer, rd_kafka_event_t *eve
         t->n_unanswered = 0;
         if (st == WEIR_OK) {
             t->is_compacted = info.is_compacted;
-            t->want =
-                info.max_message_bytes >= 0 && info.max_message_bytes < WEIR_KAFKA_BATCH
-                    ? WEIR_KAFKA_ALONE
-                    : WEIR_KAFKA_BATCHED;
+            t->is_small = info.max_message_bytes >= 0 &&
+                          info.max_message_bytes < WEIR_KAFKA_BATCH;
+            t->want = t->is_small ? WEIR_KAFKA_ALONE : WEIR_KAFKA_BATCHED;
         }
     }
     weir_lock_give(&producer->sink->lock);
     rd_kafka_event_destroy(event);
+}
+
+/* Suspects whose events were taken away from us never come back. */
+static void producer_forget_locked(weir_kafka_target *target, int64_t now)
+{
+    if (target->want == WEIR_KAFKA_ALONE && !target->is_small && !target->is_learning &&
+        now - target->suspected_us > PRODUCER_SUSPECT_US) {
+        target->suspected_us = now;
+        weir_kafka_producer_learn_locked(target);
+    }
 }
 
 /* Topics that were not there: the client looks again only in minutes unless it is asked. */
@@ -194,6 +296,7 @@ static void producer_look(weir_kafka_producer *producer)
     weir_lock_take(&producer->sink->lock);
     for (weir_kafka_target *t = producer->sink->targets; t != NULL && target == NULL;
          t = t->next) {
+        producer_forget_locked(t, now);
         if (t->is_missing && t->topics[producer->kind] != NULL &&
             t->use == producer->kind && now >= t->next_look_us) {
             target = t;
@@ -337,6 +440,9 @@ static bool producer_break(weir_kafka_producer *producer, int64_t until_us)
 
     producer->rk = NULL; /* send() takes nothing from here on */
     weir_lock_give(&producer->sink->lock);
+    while (atomic_load(&producer->n_senders) > 0 && weir_clock_us() < until_us) {
+        nanosleep(&pause, NULL); /* a send that has begun; it does not block */
+    }
     rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(rk) > 0 && weir_clock_us() < until_us) {
         rd_kafka_poll(rk, 10);
@@ -435,26 +541,13 @@ weir_status weir_kafka_producer_start(weir_kafka_sender *sink, int kind, weir_er
     return WEIR_OK;
 }
 
-rd_kafka_resp_err_t weir_kafka_producer_send_locked(weir_kafka_target *target,
-                                                    weir_out *out)
+rd_kafka_resp_err_t weir_kafka_producer_send(rd_kafka_t *rk, rd_kafka_topic_t *topic,
+                                             weir_out *out, int64_t now_ms)
 {
-    weir_kafka_producer *producer = &target->sink->producers[target->use];
-    rd_kafka_headers_t *headers = NULL;
     rd_kafka_vu_t vus[8];
     size_t n = 0;
 
-    if (out->n_headers > 0) {
-        headers = rd_kafka_headers_new(out->n_headers);
-        for (size_t i = 0; i < out->n_headers; i++) {
-            rd_kafka_header_add(headers, out->headers[i].name, -1,
-                                out->headers[i].value.data,
-                                (ssize_t)out->headers[i].value.len);
-        }
-        vus[n++] =
-            (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers };
-    }
-    vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_RKT,
-                                .u.rkt = target->topics[target->use] };
+    vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic };
     /* Lent, not copied; the library only reads it. */
     vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_VALUE,
                                 .u.mem = { .ptr = (void *)(uintptr_t)out->data.data,
@@ -463,27 +556,23 @@ rd_kafka_resp_err_t weir_kafka_producer_send_locked(weir_kafka_target *target,
                                 .u.mem = { .ptr = (void *)(uintptr_t)out->key.data,
                                            .size = out->key.len } };
     vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = out };
-    vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_PARTITION,
-                                .u.i32 = out->partition < 0 ? RD_KAFKA_PARTITION_UA
-                                                            : out->partition };
-    if (out->time_ms >= 0) {
+    vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+                                .u.i64 = out->time_ms >= 0 ? out->time_ms : now_ms };
+    if (out->partition >= 0) {
+        vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_PARTITION,
+                                    .u.i32 = out->partition };
+    }
+    if (out->carried != NULL) {
         vus[n++] =
-            (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = out->time_ms };
+            (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS,
+                             .u.headers = weir_kafka_headers_list(out->carried) };
     }
-    atomic_fetch_add(&target->n_out, 1);
-    atomic_fetch_add(&target->sink->n_out, 1);
-    rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, vus, n);
+    rd_kafka_error_t *error = rd_kafka_produceva(rk, vus, n);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-    if (error == NULL) {
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    }
-    const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-
-    atomic_fetch_sub(&target->n_out, 1);
-    atomic_fetch_sub(&target->sink->n_out, 1);
-    rd_kafka_error_destroy(error);
-    if (headers != NULL) {
-        rd_kafka_headers_destroy(headers);
+    if (error != NULL) {
+        code = rd_kafka_error_code(error);
+        rd_kafka_error_destroy(error);
     }
     return code;
 }

@@ -12,12 +12,19 @@
  * After a fatal error of the client everything that is out is answered WEIR_SENT_AGAIN, and
  * the thread makes a new instance.
  *
- * Threads: send from any, with the sink's lock held; the rest as stated.
+ * A batch that is refused for its size holds *suspects*: some record of it is too large, it is
+ * not known which. They go out again through the alone one, and everything else of the topic
+ * with them, until one of them is refused alone (it was that one: batches again, at once, but
+ * later and later where the next batch is refused soon after) or all have arrived (the topic
+ * has become smaller: its settings are asked for again).
+ *
+ * Threads: as stated; what is under the sink's lock is said below.
  */
 #ifndef WEIR_TRIGGERS_KAFKA_PRODUCER_H
 #define WEIR_TRIGGERS_KAFKA_PRODUCER_H
 
 #include "triggers/kafka_conf.h"
+#include "triggers/kafka_headers.h"
 #include "triggers/sink.h"
 #include "worker/base/lock.h"
 
@@ -35,13 +42,21 @@ struct weir_kafka_target {
     char *name;
     weir_kafka_sender *sink;
     weir_kafka_target *next;
-    atomic_size_t n_out; /* accepted and not answered */
+    /* Accepted and not answered; grows only under the sink's lock. */
+    atomic_size_t n_out;
 
     /* under the sink's lock */
     rd_kafka_topic_t *topics[WEIR_KAFKA_PRODUCERS];
     int use, want;        /* which producer; changes only while nothing is out */
     bool is_learning;     /* its settings are being asked for: one record at a time */
     int n_unanswered;     /* questions for them that nobody answered, in a row */
+    bool is_small;        /* it takes less than a batch: always alone */
+    uint32_t suspicion;   /* number of the present one; counts from 1 */
+    size_t n_suspects;    /* of it, and not yet sent alone */
+    int64_t suspected_us; /* when it began */
+    bool has_culprit;     /* a record of it was refused alone */
+    int64_t stay_us;      /* how long it lasts then: longer where one follows another */
+    int64_t returned_us;  /* when batches were taken up again; 0: never left */
     bool is_compacted;    /* a record without key is refused */
     bool is_missing;      /* the last answer was that it does not exist */
     int64_t next_look_us; /* when to look for it again */
@@ -53,6 +68,8 @@ struct weir_kafka_producer {
     rd_kafka_t *rk; /* NULL: not made, or being made anew; under the sink's lock */
     rd_kafka_queue_t *asked; /* answers about topics' settings */
     int n_users; /* calls outside the lock that use rk; under the sink's lock */
+    /* Sends that use rk; grows only under the sink's lock. */
+    atomic_int n_senders;
     pthread_t thread;
     bool has_thread;
     atomic_bool is_ending, has_ended;
@@ -61,6 +78,9 @@ struct weir_kafka_producer {
     /* its thread: answers not yet handed on */
     weir_sent_result *results;
     size_t n_results;
+    weir_kafka_headers *back;  /* lists of headers that these had */
+    weir_kafka_target *target; /* of the last of them */
+    size_t n_of_target;        /* answers of that target that n_out still counts */
 };
 
 struct weir_kafka_sender { /* the sink's self */
@@ -72,6 +92,7 @@ struct weir_kafka_sender { /* the sink's self */
     bool is_starting_alone; /* under the lock */
     atomic_size_t n_out;
     weir_signal signal; /* raised when answers were handed on */
+    weir_kafka_header_pool headers;
     weir_lock lock;
     weir_kafka_target *targets;
     weir_kafka_producer producers[WEIR_KAFKA_PRODUCERS];
@@ -79,9 +100,10 @@ struct weir_kafka_sender { /* the sink's self */
 
 /* Makes the instance and starts the thread. Lock not held. */
 weir_status weir_kafka_producer_start(weir_kafka_sender *sink, int kind, weir_err *err);
-/* Gives one output to the client. NO_ERROR: it will be answered; else it was not taken. */
-rd_kafka_resp_err_t weir_kafka_producer_send_locked(weir_kafka_target *target,
-                                                    weir_out *out);
+/* Gives one output, which has its headers, to the client. NO_ERROR: it will be answered; else
+ * it was not taken. No lock; the caller is one of n_senders. now_ms: the time it is given. */
+rd_kafka_resp_err_t weir_kafka_producer_send(rd_kafka_t *rk, rd_kafka_topic_t *topic,
+                                             weir_out *out, int64_t now_ms);
 /* Asks for the settings of a topic; until the answer it gets one record at a time. */
 void weir_kafka_producer_learn_locked(weir_kafka_target *target);
 /* What an error of the client means for an output that was alone in its batch, or not. */

@@ -15,12 +15,14 @@
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KAFKA_SINK_TAG WEIR_TAG('k', 's', 'n', 'k')
-#define SINK_REFUSED 64 /* outputs that one send() may answer at once */
+#define SINK_RUN 64              /* outputs of one target that are given on together */
+#define SINK_SPARE_BYTES 4194304 /* of lists of headers that wait for their next use */
 
 static weir_status sink_open(void *self, const weir_sink_setup *setup, weir_err *err)
 {
@@ -31,9 +33,11 @@ static weir_status sink_open(void *self, const weir_sink_setup *setup, weir_err 
     snprintf(sink->client_id, sizeof(sink->client_id), "%s.%s", setup->service,
              setup->instance);
     weir_lock_init(&sink->lock, WEIR_RANK_SINK);
+    weir_kafka_headers_init(&sink->headers, SINK_SPARE_BYTES);
     const weir_status st = weir_kafka_producer_start(sink, WEIR_KAFKA_BATCHED, err);
 
     if (st != WEIR_OK) {
+        weir_kafka_headers_fini(&sink->headers);
         weir_lock_fini(&sink->lock);
         return st;
     }
@@ -97,85 +101,183 @@ static weir_status sink_target(void *self, const char *name, void **out, weir_er
     return WEIR_OK;
 }
 
-/* Whether the target takes an output now; changes its producer where it is time. */
-static bool sink_is_ready_locked(weir_kafka_target *target, bool *needs_alone)
+/* Outputs of one target on their way to the client. */
+typedef struct sink_run {
+    weir_kafka_target *target;
+    weir_kafka_producer *producer;
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *topic;
+    size_t n_let; /* as many may go now */
+    bool is_compacted, needs_alone;
+    weir_kafka_headers *unused; /* lists of what was not taken */
+    size_t n_refused;
+    weir_sent_result refused[SINK_RUN]; /* known at once, and not yet said */
+} sink_run;
+
+/* How many of n outputs the target takes now; changes its producer where it is time. */
+static size_t sink_room_locked(weir_kafka_target *target, size_t n, bool *needs_alone)
 {
     const size_t n_out = atomic_load(&target->n_out);
 
     if (target->want != target->use) {
         if (n_out > 0) {
-            return false;
+            return 0;
         }
         if (target->want == WEIR_KAFKA_ALONE &&
             target->sink->producers[WEIR_KAFKA_ALONE].rk == NULL) {
             *needs_alone = true;
-            return false;
+            return 0;
         }
         target->use = target->want;
     }
-    return target->sink->producers[target->use].rk != NULL &&
-           target->topics[target->use] != NULL && !(target->is_learning && n_out > 0);
+    if (target->sink->producers[target->use].rk == NULL ||
+        target->topics[target->use] == NULL) {
+        return 0;
+    }
+    if (target->is_learning) {
+        return n_out > 0 ? 0 : 1;
+    }
+    return n;
 }
 
-/* Takes one output. False: not now. *result.out is set where the answer is known already. */
-static bool sink_take_locked(weir_out *out, bool *needs_alone, weir_sent_result *result)
+/* Lets a run in: from here on its target keeps its producer, and that one its instance. */
+static void sink_begin(weir_kafka_sender *sink, sink_run *run, size_t n)
 {
-    weir_kafka_target *target = out->target;
-    rd_kafka_resp_err_t code;
+    weir_kafka_target *target = run->target;
 
-    result->out = NULL;
-    if (!sink_is_ready_locked(target, needs_alone)) {
-        return false;
+    weir_lock_take(&sink->lock);
+    run->n_let = sink_room_locked(target, n, &run->needs_alone);
+    if (run->n_let > 0) {
+        run->producer = &sink->producers[target->use];
+        run->rk = run->producer->rk;
+        run->topic = target->topics[target->use];
+        run->is_compacted = target->is_compacted;
+        atomic_fetch_add(&run->producer->n_senders, 1);
+        atomic_fetch_add(&target->n_out, run->n_let);
+        atomic_fetch_add(&sink->n_out, run->n_let);
     }
-    if (target->is_compacted && out->key.data == NULL) {
-        /* The broker would refuse it, and the rest of its batch with it. */
-        code = RD_KAFKA_RESP_ERR_INVALID_RECORD;
-    } else {
-        code = weir_kafka_producer_send_locked(target, out);
+    weir_lock_give(&sink->lock);
+}
+
+/* Says what is known already. */
+static void sink_refuse(weir_kafka_sender *sink, sink_run *run)
+{
+    if (run->n_refused > 0) {
+        sink->setup.done(sink->setup.arg, run->refused, run->n_refused);
+        run->n_refused = 0;
+    }
+}
+
+/* Gives the client one output of a run; n_left: of what was let in, this one too, how much has
+ * not been given. False: not now. */
+static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
+                      size_t n_left, int64_t now_ms)
+{
+    weir_kafka_target *target = run->target;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_INVALID_RECORD;
+
+    /* A compacted topic refuses what has no key, and the rest of its batch with it. */
+    if (!run->is_compacted || out->key.data != NULL) {
+        sink_refuse(sink, run); /* which must not be overtaken */
+        code = weir_kafka_producer_send(run->rk, run->topic, out, now_ms);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return true;
     }
     const weir_sent sent = weir_kafka_producer_class(code, true);
 
-    if (sent == WEIR_SENT_AGAIN || atomic_load(&target->n_out) > 0) {
+    weir_kafka_headers_unsent(out, &run->unused);
+    if (sent == WEIR_SENT_AGAIN || atomic_load(&target->n_out) > n_left) {
         return false; /* later; an answer must not overtake those of what is out */
     }
-    target->is_missing = sent == WEIR_SENT_UNKNOWN;
-    *result =
+    if (sent == WEIR_SENT_UNKNOWN) {
+        weir_lock_take(&sink->lock);
+        target->is_missing = true;
+        weir_lock_give(&sink->lock);
+    }
+    atomic_fetch_sub(&target->n_out, 1);
+    atomic_fetch_sub(&sink->n_out, 1);
+    run->refused[run->n_refused++] =
         (weir_sent_result){ .out = out, .sent = sent, .text = rd_kafka_err2str(code) };
     return true;
+}
+
+/* Outputs of one target, at most SINK_RUN. Returns how many were taken. */
+static size_t sink_send_run(weir_kafka_sender *sink, weir_out *const *outs, size_t n,
+                            int64_t now_ms, bool *needs_alone)
+{
+    sink_run run;
+    size_t n_taken = 0;
+
+    run.target = outs[0]->target;
+    run.needs_alone = false;
+    run.unused = NULL;
+    run.n_refused = 0;
+    sink_begin(sink, &run, n);
+    *needs_alone = *needs_alone || run.needs_alone;
+    if (run.n_let == 0) {
+        return 0;
+    }
+    const size_t n_ready = weir_kafka_headers_take(&sink->headers, outs, run.n_let);
+
+    while (n_taken < n_ready &&
+           sink_give(sink, &run, outs[n_taken], run.n_let - n_taken, now_ms)) {
+        n_taken++;
+    }
+    for (size_t i = n_taken; i < run.n_let; i++) {
+        weir_kafka_headers_unsent(outs[i], &run.unused);
+    }
+    weir_kafka_headers_give(&sink->headers, &run.unused);
+    if (n_taken < run.n_let) {
+        atomic_fetch_sub(&run.target->n_out, run.n_let - n_taken);
+        atomic_fetch_sub(&sink->n_out, run.n_let - n_taken);
+        /* for who waits for the last one */
+        weir_signal_raise(&sink->signal, INT_MAX);
+    }
+    atomic_fetch_sub(&run.producer->n_senders, 1);
+    sink_refuse(sink, &run);
+    return n_taken;
+}
+
+/* Makes a client and a thread, once; it does not wait for a broker. */
+static void sink_start_alone(weir_kafka_sender *sink)
+{
+    bool is_mine;
+    weir_err err;
+
+    weir_lock_take(&sink->lock);
+    is_mine = !sink->producers[WEIR_KAFKA_ALONE].has_thread && !sink->is_starting_alone;
+    sink->is_starting_alone = sink->is_starting_alone || is_mine;
+    weir_lock_give(&sink->lock);
+    if (!is_mine) {
+        return;
+    }
+    if (weir_kafka_producer_start(sink, WEIR_KAFKA_ALONE, &err) != WEIR_OK) {
+        weir_log(WEIR_WARN, "kafka.producer.failed", "text=%s", err.text);
+    }
+    weir_lock_take(&sink->lock);
+    sink->is_starting_alone = false;
+    weir_lock_give(&sink->lock);
 }
 
 static size_t sink_send(void *self, weir_out *const *outs, size_t n)
 {
     weir_kafka_sender *sink = WEIR_CAST(weir_kafka_sender, self, KAFKA_SINK_TAG);
-    weir_sent_result refused[SINK_REFUSED];
-    size_t n_taken = 0, n_refused = 0;
+    const int64_t now_ms = weir_clock_wall_ms();
+    size_t n_taken = 0, n_run = 0, n_sent = 0;
     bool needs_alone = false;
-    weir_err err;
 
-    weir_lock_take(&sink->lock);
-    while (n_taken < n && n_refused < SINK_REFUSED &&
-           sink_take_locked(outs[n_taken], &needs_alone, &refused[n_refused])) {
-        n_refused += refused[n_refused].out != NULL;
-        n_taken++;
-    }
-    needs_alone = needs_alone && !sink->producers[WEIR_KAFKA_ALONE].has_thread &&
-                  !sink->is_starting_alone;
-    sink->is_starting_alone = sink->is_starting_alone || needs_alone;
-    weir_lock_give(&sink->lock);
-    if (n_refused > 0) {
-        sink->setup.done(sink->setup.arg, refused, n_refused);
+    while (n_taken < n && n_sent == n_run) {
+        n_run = 1;
+        while (n_run < SINK_RUN && n_taken + n_run < n &&
+               outs[n_taken + n_run]->target == outs[n_taken]->target) {
+            n_run++;
+        }
+        n_sent = sink_send_run(sink, outs + n_taken, n_run, now_ms, &needs_alone);
+        n_taken += n_sent;
     }
     if (needs_alone) {
-        /* Makes a client and a thread, once; it does not wait for a broker. */
-        if (weir_kafka_producer_start(sink, WEIR_KAFKA_ALONE, &err) != WEIR_OK) {
-            weir_log(WEIR_WARN, "kafka.producer.failed", "text=%s", err.text);
-        }
-        weir_lock_take(&sink->lock);
-        sink->is_starting_alone = false;
-        weir_lock_give(&sink->lock);
+        sink_start_alone(sink);
     }
     return n_taken;
 }
@@ -247,6 +349,7 @@ static bool sink_close(void *self, int64_t until_us)
         free(target->name);
         free(target);
     }
+    weir_kafka_headers_fini(&sink->headers);
     weir_lock_fini(&sink->lock);
     sink->tag = 0;
     return true;

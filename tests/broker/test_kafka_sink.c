@@ -4,172 +4,12 @@
  * test_kafka_sink - the Kafka sink against a real broker: what arrives, in which order, and
  * which answer each output gets.
  */
-#include "tests/support/kafka_kit.h"
-#include "triggers/kafka_producer.h"
-#include "triggers/kafka_sink.h"
-#include "worker/base/clock.h"
-#include "worker/base/lock.h"
+#include "tests/support/kafka_sink_rig.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MOST 4000
-
-static weir_broker *kafka;
-
-/* A sink, its outputs and their answers. */
-typedef struct rig {
-    weir_kafka_queue queue;
-    weir_sink_setup setup;
-    void *self;
-    weir_out outs[MOST];
-    char keys[MOST][16];
-    weir_sent answers[MOST]; /* under the lock, like the rest */
-    int n_answers[MOST];
-    size_t n_answered;
-    weir_lock lock;
-    weir_signal signal;
-} rig;
-
-static void rig_done(void *arg, const weir_sent_result *results, size_t n)
-{
-    rig *r = arg;
-
-    weir_lock_take(&r->lock);
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = (size_t)(results[i].out - r->outs);
-
-        r->answers[at] = results[i].sent;
-        r->n_answers[at]++;
-        r->n_answered++;
-    }
-    weir_lock_give(&r->lock);
-    weir_signal_raise(&r->signal, INT_MAX);
-}
-
-static rig *rig_new_with(size_t max_bytes, bool (*is_dead)(void *arg, const char *name))
-{
-    weir_err err;
-    rig *r = calloc(1, sizeof(*r));
-
-    assert_non_null(r);
-    weir_lock_init(&r->lock, WEIR_RANK_LEAF);
-    r->queue.brokers = strdup(weir_broker_address(kafka));
-    r->setup = (weir_sink_setup){
-        .queue = &r->queue,
-        .queue_name = "kafka",
-        .service = "test",
-        .instance = "one",
-        .max_bytes = max_bytes,
-        .max_record = 1 << 20,
-        .done = rig_done,
-        .arg = r,
-        .is_dead = is_dead,
-    };
-    r->self = calloc(1, weir_kafka_sink.size);
-    assert_non_null(r->self);
-    if (weir_kafka_sink.open(r->self, &r->setup, &err) != WEIR_OK) {
-        fail_msg("%s", err.text);
-    }
-    return r;
-}
-
-static rig *rig_new(size_t max_bytes)
-{
-    return rig_new_with(max_bytes, NULL);
-}
-
-static void rig_free(rig *r)
-{
-    assert_true(weir_kafka_sink.close(r->self, weir_clock_us() + 20000000));
-    weir_opt_fini(weir_kafka_queue_opts, &r->queue);
-    weir_lock_fini(&r->lock);
-    free(r->self);
-    free(r);
-}
-
-/* The output of that number: a key, data, no headers. */
-static weir_out *rig_out(rig *r, size_t i, void *target, const char *key,
-                         weir_slice data)
-{
-    snprintf(r->keys[i], sizeof(r->keys[i]), "%s", key == NULL ? "" : key);
-    r->outs[i] = (weir_out){
-        .target = target,
-        .key = key == NULL ? WEIR_SLICE_NONE : weir_slice_of(r->keys[i]),
-        .data = data,
-        .partition = -1,
-        .time_ms = -1,
-    };
-    return &r->outs[i];
-}
-
-static void *rig_target(rig *r, const char *name)
-{
-    void *target;
-
-    assert_int_equal(weir_kafka_sink.target(r->self, name, &target, NULL), WEIR_OK);
-    return target;
-}
-
-/* Sends [from, to), waiting for room, and then for all answers. */
-static void rig_send(rig *r, size_t from, size_t to)
-{
-    const int64_t until = weir_clock_us() + 60000000;
-    size_t n = from;
-
-    for (;;) {
-        const unsigned seen = weir_signal_read(&r->signal);
-
-        while (n < to) {
-            weir_out *out = &r->outs[n];
-
-            if (weir_kafka_sink.send(r->self, &out, 1) == 0) {
-                break;
-            }
-            n++;
-        }
-        weir_lock_take(&r->lock);
-        size_t n_open = 0;
-
-        for (size_t i = from; i < to; i++) {
-            n_open += r->n_answers[i] == 0;
-        }
-        weir_lock_give(&r->lock);
-        if (n == to && n_open == 0) {
-            return;
-        }
-        assert_true(weir_clock_us() < until);
-        weir_signal_wait(&r->signal, seen, weir_clock_us() + 50000);
-    }
-}
-
-/* Again and again until each has an answer other than AGAIN. */
-static void rig_send_all(rig *r, size_t from, size_t to)
-{
-    rig_send(r, from, to);
-    for (size_t i = from; i < to; i++) {
-        while (r->answers[i] == WEIR_SENT_AGAIN) {
-            r->n_answers[i] = 0;
-            rig_send(r, i, i + 1);
-        }
-    }
-}
-
-static void new_topic(char *name, int n_partitions, const char *const *settings)
-{
-    weir_err err;
-
-    weir_broker_name("snk", name, 80);
-    if (weir_broker_topic(kafka, name, n_partitions, settings, &err) != WEIR_OK) {
-        fail_msg("%s", err.text);
-    }
-}
 
 /* Everything of a topic, in the order of its partitions. */
 typedef struct seen {
@@ -239,6 +79,67 @@ static void an_output_arrives_with_all_that_it_carries(void **state)
     assert_false(s.has_data);
     assert_int_equal(s.time_ms, 1700000000123);
     assert_string_equal(s.headers, "a=1;b=;a=2;");
+    rig_free(r);
+}
+
+/* What see_stamp() has to find: number and position of each record, by its payload. */
+static void see_stamp(void *arg, const rd_kafka_message_t *msg)
+{
+    const int number = atoi(msg->payload);
+    rd_kafka_headers_t *headers;
+    const void *value;
+    char want[32];
+    size_t len;
+    int *n = arg;
+
+    ++*n;
+    assert_int_equal(rd_kafka_message_headers(msg, &headers),
+                     number % 50 == 0 ? RD_KAFKA_RESP_ERR__NOENT
+                                      : RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (number % 50 == 0) {
+        return;
+    }
+    assert_int_equal(rd_kafka_header_cnt(headers), number % 7 == 0 ? 1 : 2);
+    assert_int_equal(rd_kafka_header_get_last(headers, "at", &value, &len),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    snprintf(want, sizeof(want), "place-%d", number);
+    assert_int_equal(len, strlen(want));
+    assert_memory_equal(value, want, len);
+    if (number % 7 != 0) {
+        assert_int_equal(rd_kafka_header_get_last(headers, "hops", &value, &len),
+                         RD_KAFKA_RESP_ERR_NO_ERROR);
+        assert_int_equal(len, 1);
+        assert_int_equal(*(const char *)value, '0' + number % 10);
+    }
+}
+
+static void
+headers_are_those_of_their_record_however_often_lists_are_reused(void **state)
+{
+    static weir_header headers[MOST][2];
+    static char texts[MOST][3][16];
+    char topic[80];
+    int n = 0;
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 2, NULL);
+    void *target = rig_target(r, topic);
+
+    for (size_t from = 0; from < MOST; from += 400) { /* lists come back in between */
+        for (size_t i = from; i < from + 400; i++) {
+            snprintf(texts[i][0], 16, "%zu.", i);
+            snprintf(texts[i][1], 16, "place-%zu", i);
+            snprintf(texts[i][2], 16, "%zu", i % 10);
+            headers[i][0] = (weir_header){ "at", weir_slice_of(texts[i][1]) };
+            headers[i][1] = (weir_header){ "hops", weir_slice_of(texts[i][2]) };
+            rig_out(r, i, target, "k", weir_slice_of(texts[i][0]));
+            r->outs[i].headers = headers[i];
+            r->outs[i].n_headers = i % 50 == 0 ? 0 : i % 7 == 0 ? 1 : 2;
+        }
+        rig_send_all(r, from, from + 400);
+    }
+    assert_int_equal(kit_read(r->queue.brokers, topic, see_stamp, &n), MOST);
     rig_free(r);
 }
 
@@ -389,6 +290,53 @@ a_record_without_key_is_invalid_on_a_compacted_topic_and_others_are_not(void **s
     for (size_t i = 1; i < 50; i++) {
         assert_int_equal(r->answers[i], i % 5 == 0 ? WEIR_SENT_INVALID : WEIR_SENT_OK);
     }
+    rig_free(r);
+}
+
+/* The producer that a target uses, once nothing of it is out and its settings are known. */
+static int producer_of(rig *r, const weir_kafka_target *target)
+{
+    weir_kafka_sender *sink = r->self;
+    int want = -1;
+
+    for (bool is_learning = true; is_learning;) {
+        weir_lock_take(&sink->lock);
+        is_learning = target->is_learning;
+        want = target->want;
+        weir_lock_give(&sink->lock);
+        sched_yield();
+    }
+    return want;
+}
+
+static void batches_go_on_once_the_record_that_had_one_refused_is_known(void **state)
+{
+    const char *settings[] = { "message.timestamp.after.max.ms=60000", NULL };
+    char topic[80];
+    seen s = { 0 };
+    rig *r = rig_new(8 << 20);
+
+    (void)state;
+    new_topic(topic, 1, settings);
+    void *target = rig_target(r, topic);
+
+    rig_out(r, 0, target, "a", WEIR_SLICE_LIT("first"));
+    rig_send_all(r, 0, 1); /* the topic's settings are known */
+    assert_int_equal(producer_of(r, target), WEIR_KAFKA_BATCHED);
+    for (size_t i = 1; i < 300; i++) {
+        rig_out(r, i, target, "a", WEIR_SLICE_LIT("x"));
+    }
+    /* refused, with its batch */
+    r->outs[77].time_ms = weir_clock_wall_ms() + 86400000;
+    rig_send(r, 1, 300);
+    assert_int_equal(r->answers[77], WEIR_SENT_AGAIN);
+    assert_int_equal(producer_of(r, target), WEIR_KAFKA_ALONE);
+    rig_send_again(r, 1, 300);
+    assert_int_equal(producer_of(r, target), WEIR_KAFKA_BATCHED);
+    for (size_t i = 0; i < 300; i++) {
+        assert_int_equal(r->answers[i], i == 77 ? WEIR_SENT_INVALID : WEIR_SENT_OK);
+    }
+    assert_int_equal(kit_read(r->queue.brokers, topic, see, &s), 299);
     rig_free(r);
 }
 
@@ -545,6 +493,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_output_arrives_with_all_that_it_carries),
+        cmocka_unit_test(
+            headers_are_those_of_their_record_however_often_lists_are_reused),
         cmocka_unit_test(keys_go_where_a_java_client_would_put_them),
         cmocka_unit_test(
             only_a_record_that_is_too_large_alone_is_blamed_on_a_small_topic),
@@ -554,6 +504,7 @@ int main(void)
             a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not),
         cmocka_unit_test(
             a_record_without_key_is_invalid_on_a_compacted_topic_and_others_are_not),
+        cmocka_unit_test(batches_go_on_once_the_record_that_had_one_refused_is_known),
         cmocka_unit_test(a_dead_letter_is_packed_so_that_it_fits_where_its_event_did),
         cmocka_unit_test(a_missing_topic_is_unknown_until_it_is_made),
         cmocka_unit_test(a_full_queue_takes_less_and_nothing_is_lost),
