@@ -127,6 +127,11 @@ void weir_redis_conn_raw(weir_redis_conn *conn, weir_slice bytes)
     weir_buf_add(conn_out(conn), bytes.data, bytes.len);
 }
 
+weir_buf *weir_redis_conn_buf(weir_redis_conn *conn)
+{
+    return conn_out(conn);
+}
+
 weir_status weir_redis_conn_add(weir_redis_conn *conn, const weir_slice *args, size_t n)
 {
     if (conn->fd < 0) {

@@ -19,6 +19,7 @@
 
 #include "triggers/redis_conf.h"
 #include "triggers/redis_reply.h"
+#include "worker/base/buf.h"
 
 #define WEIR_REDIS_CALL_US                                                             \
     5000000                /* what one answer may take that does not wait for events */
@@ -67,6 +68,8 @@ void weir_redis_conn_begin(weir_redis_conn *conn, size_t n);
 void weir_redis_conn_arg(weir_redis_conn *conn, weir_slice arg);
 /* Whole commands in RESP (redis_entry.h). */
 void weir_redis_conn_raw(weir_redis_conn *conn, weir_slice bytes);
+/* Where such commands may be appended; without memory for one the connection fails. */
+weir_buf *weir_redis_conn_buf(weir_redis_conn *conn);
 
 /* Sends and receives what goes without waiting. Not WEIR_OK: closed. */
 weir_status weir_redis_conn_pump(weir_redis_conn *conn, weir_err *err);

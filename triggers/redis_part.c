@@ -16,7 +16,7 @@
 
 #define PART_DONE_MAX 100000 /* confirmations that may be owed before reading stops */
 #define PART_RATE_LEAST_US 10000
-#define PART_READ_MIN 64 /* room that is worth a read, if something is here already */
+#define PART_READ_MIN 512 /* room that is worth a read, if something is here already */
 
 bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos)
 {

@@ -12,6 +12,7 @@
 #include "triggers/redis_admin.h"
 #include "triggers/redis_conn.h"
 #include "triggers/redis_entry.h"
+#include "triggers/redis_line.h"
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
@@ -34,6 +35,7 @@
 #define SINK_UNDER_WAY_BYTES                                                           \
     (1024 * 1024) /* in the connection's buffer; the rest stays queued */
 #define SINK_UNDER_WAY 8192
+#define SINK_BATCH 256 /* under way, the server has enough to do for a while */
 #define SINK_BULK_MAX (512u * 1024 * 1024) /* the protocol's own limit of one value */
 #define SINK_ANSWER_US 10000000
 
@@ -43,12 +45,6 @@ typedef struct sink_target {
     size_t len;
     char name[];
 } sink_target;
-
-/* A growing ring of outputs. */
-typedef struct sink_ring {
-    weir_out **outs;
-    size_t head, n, cap;
-} sink_ring;
 
 typedef struct redis_sink {
     uint32_t tag;
@@ -61,10 +57,11 @@ typedef struct redis_sink {
 
     weir_lock lock;
     sink_target *targets;
-    sink_ring waiting;
+    weir_redis_line waiting;
     size_t n_bytes; /* of all that is accepted and not answered */
     size_t n_unanswered;
-    bool is_asleep; /* the thread waits, and must be poked */
+    /* the thread waits, and is poked when so many are waiting; else SIZE_MAX */
+    size_t poke_at;
     weir_signal answered;
 
     int wake_fd, abort_fd;
@@ -73,11 +70,10 @@ typedef struct redis_sink {
 
     /* The thread's. */
     weir_redis_conn *conn;
-    sink_ring sent;
+    weir_redis_line sent;
     int64_t answer_until_us;
     int64_t backoff_us, retry_us;
     bool is_sick;
-    weir_buf scratch;
     weir_sent_result results[SINK_RESULTS];
     size_t n_results;
     size_t result_bytes;
@@ -85,37 +81,6 @@ typedef struct redis_sink {
     weir_redis_reply *texts[SINK_RESULTS];
     size_t n_texts;
 } redis_sink;
-
-static bool ring_push(sink_ring *ring, weir_out *out)
-{
-    if (ring->n == ring->cap) {
-        size_t cap = ring->cap == 0 ? 256 : ring->cap * 2;
-        weir_out **grown = malloc(cap * sizeof(*grown));
-
-        if (grown == NULL) {
-            return false;
-        }
-        for (size_t i = 0; i < ring->n; i++) {
-            grown[i] = ring->outs[(ring->head + i) & (ring->cap - 1)];
-        }
-        free(ring->outs);
-        *ring = (sink_ring){ .outs = grown, .n = ring->n, .cap = cap };
-    }
-    ring->outs[(ring->head + ring->n) & (ring->cap - 1)] = out;
-    ring->n++;
-    return true;
-}
-
-static weir_out *ring_pop(sink_ring *ring)
-{
-    if (ring->n == 0) {
-        return NULL;
-    }
-    weir_out *out = ring->outs[ring->head];
-    ring->head = (ring->head + 1) & (ring->cap - 1);
-    ring->n--;
-    return out;
-}
 
 static void sink_poke(int fd)
 {
@@ -156,13 +121,12 @@ static void sink_tell(redis_sink *sink)
     weir_signal_raise(&sink->answered, INT_MAX);
 }
 
-/* The output may be gone after sink_tell(), so its bytes are counted here. */
-static void sink_result(redis_sink *sink, weir_out *out, weir_sent sent,
-                        const char *text)
+static void sink_result(redis_sink *sink, const weir_redis_line_item *item,
+                        weir_sent sent, const char *text)
 {
-    sink->result_bytes += sink_bytes(out);
+    sink->result_bytes += item->bytes;
     sink->results[sink->n_results++] =
-        (weir_sent_result){ .out = out, .sent = sent, .text = text };
+        (weir_sent_result){ .out = item->out, .sent = sent, .text = text };
     if (sink->n_results == SINK_RESULTS) {
         sink_tell(sink);
     }
@@ -171,19 +135,19 @@ static void sink_result(redis_sink *sink, weir_out *out, weir_sent sent,
 /* Everything that is accepted goes back. */
 static void sink_fail_all(redis_sink *sink, const char *text)
 {
-    weir_out *out;
+    weir_redis_line_item item;
 
-    while ((out = ring_pop(&sink->sent)) != NULL) {
-        sink_result(sink, out, WEIR_SENT_AGAIN, text);
+    while (weir_redis_line_pop(&sink->sent, &item)) {
+        sink_result(sink, &item, WEIR_SENT_AGAIN, text);
     }
     for (;;) {
         weir_lock_take(&sink->lock);
-        out = ring_pop(&sink->waiting);
+        bool has_one = weir_redis_line_pop(&sink->waiting, &item);
         weir_lock_give(&sink->lock);
-        if (out == NULL) {
+        if (!has_one) {
             break;
         }
-        sink_result(sink, out, WEIR_SENT_AGAIN, text);
+        sink_result(sink, &item, WEIR_SENT_AGAIN, text);
     }
     sink_tell(sink);
 }
@@ -206,15 +170,16 @@ static weir_sent sink_sent_of(const weir_redis_val *root)
 static weir_status sink_receive(redis_sink *sink, weir_err *err)
 {
     weir_status st = weir_redis_conn_pump(sink->conn, err);
+    bool is_any = false;
 
     while (st == WEIR_OK) {
         weir_redis_reply *reply = NULL;
+        weir_redis_line_item item;
 
         if ((st = weir_redis_conn_next(sink->conn, &reply, err)) != WEIR_OK) {
             break;
         }
-        weir_out *out = ring_pop(&sink->sent);
-        if (out == NULL) {
+        if (!weir_redis_line_pop(&sink->sent, &item)) {
             st = weir_fail(err, WEIR_EIO, "redis: an answer to no question");
             weir_redis_conn_close(sink->conn);
             weir_redis_reply_give(reply);
@@ -223,19 +188,22 @@ static weir_status sink_receive(redis_sink *sink, weir_err *err)
         weir_sent sent = sink_sent_of(reply->root);
         bool is_elsewhere = sent == WEIR_SENT_AGAIN &&
                             weir_redis_error_status(reply->root) == WEIR_EUNAVAIL;
+        is_any = true;
         if (sent == WEIR_SENT_OK) {
-            weir_redis_reply_give(reply);
-            sink_result(sink, out, sent, NULL);
+            weir_redis_conn_back(sink->conn, reply);
+            sink_result(sink, &item, sent, NULL);
         } else {
             sink->texts[sink->n_texts++] = reply;
-            sink_result(sink, out, sent, reply->root->text.data);
+            sink_result(sink, &item, sent, reply->root->text.data);
         }
-        sink->answer_until_us = weir_clock_us() + SINK_ANSWER_US;
         if (is_elsewhere) {
             st = weir_fail(err, WEIR_EUNAVAIL, "redis %s: not the primary any more",
                            weir_redis_conn_where(sink->conn));
             weir_redis_conn_close(sink->conn);
         }
+    }
+    if (is_any) {
+        sink->answer_until_us = weir_clock_us() + SINK_ANSWER_US;
     }
     sink_tell(sink);
     return st == WEIR_EAGAIN ? WEIR_OK : st;
@@ -243,18 +211,33 @@ static weir_status sink_receive(redis_sink *sink, weir_err *err)
 
 /* -- the thread --------------------------------------------------------------------------- */
 
+static bool sink_is_full(const redis_sink *sink)
+{
+    return sink->sent.n >= SINK_UNDER_WAY ||
+           weir_redis_conn_unsent(sink->conn) >= SINK_UNDER_WAY_BYTES;
+}
+
+/* How many must be waiting so that it is worth sending them: while the server has enough to do, few
+ * at a time cost both sides a system call for each; its answers wake us too. */
+static size_t sink_worth(const redis_sink *sink)
+{
+    return sink->sent.n < SINK_BATCH ? 1 : SINK_BATCH;
+}
+
 /* Moves waiting outputs into the connection's buffer. */
 static void sink_fill(redis_sink *sink)
 {
     int64_t now = weir_clock_us();
 
-    while (sink->sent.n < SINK_UNDER_WAY &&
-           weir_redis_conn_unsent(sink->conn) < SINK_UNDER_WAY_BYTES) {
-        weir_out *outs[64];
+    weir_lock_take(&sink->lock);
+    bool is_worth = sink->waiting.n >= sink_worth(sink);
+    weir_lock_give(&sink->lock);
+    while (is_worth && !sink_is_full(sink)) {
+        weir_redis_line_item items[64];
         size_t n = 0;
 
         weir_lock_take(&sink->lock);
-        while (n < 64 && (outs[n] = ring_pop(&sink->waiting)) != NULL) {
+        while (n < 64 && weir_redis_line_pop(&sink->waiting, &items[n])) {
             n++;
         }
         weir_lock_give(&sink->lock);
@@ -265,16 +248,15 @@ static void sink_fill(redis_sink *sink)
             sink->answer_until_us = now + SINK_ANSWER_US;
         }
         for (size_t i = 0; i < n; i++) {
-            const sink_target *target = outs[i]->target;
+            const sink_target *target = items[i].out->target;
 
-            weir_buf_reset(&sink->scratch);
-            weir_redis_entry_write(outs[i], (weir_slice){ target->name, target->len },
-                                   target->limit, &sink->scratch);
-            if (sink->scratch.has_failed || !ring_push(&sink->sent, outs[i])) {
-                sink_result(sink, outs[i], WEIR_SENT_AGAIN, "out of memory");
+            if (!weir_redis_line_push(&sink->sent, items[i])) {
+                sink_result(sink, &items[i], WEIR_SENT_AGAIN, "out of memory");
                 continue;
             }
-            weir_redis_conn_raw(sink->conn, weir_buf_slice(&sink->scratch));
+            weir_redis_entry_write(items[i].out,
+                                   (weir_slice){ target->name, target->len },
+                                   target->limit, weir_redis_conn_buf(sink->conn));
         }
     }
 }
@@ -293,13 +275,18 @@ static void sink_sicken(redis_sink *sink, const weir_err *err)
     sink_fail_all(sink, err->text);
 }
 
-static bool sink_has_work(redis_sink *sink)
+/* True: nothing can go out now, and a sender pokes us when that changes. */
+static bool sink_may_sleep(redis_sink *sink)
 {
+    const bool is_full = sink_is_full(sink);
+
     weir_lock_take(&sink->lock);
-    bool has_work = sink->waiting.n > 0;
-    sink->is_asleep = !has_work;
+    const bool may_sleep = is_full || sink->waiting.n < sink_worth(sink);
+    if (may_sleep) {
+        sink->poke_at = is_full ? SIZE_MAX : sink_worth(sink);
+    }
     weir_lock_give(&sink->lock);
-    return has_work || sink->sent.n > 0;
+    return may_sleep;
 }
 
 /* Sleeps until the socket or a sender has something, or until_us. */
@@ -317,18 +304,17 @@ static void sink_wait(redis_sink *sink, int64_t until_us)
         }
     }
     weir_lock_take(&sink->lock);
-    sink->is_asleep = false;
+    sink->poke_at = SIZE_MAX;
     weir_lock_give(&sink->lock);
 }
 
 static void sink_round(redis_sink *sink)
 {
     weir_err err = { .st = WEIR_OK };
-    bool has_work = sink_has_work(sink);
     int64_t now = weir_clock_us();
 
     if (!weir_redis_conn_is_open(sink->conn)) {
-        if (!has_work) {
+        if (sink_may_sleep(sink)) {
             sink_wait(sink, WEIR_NEVER);
             return;
         }
@@ -355,16 +341,8 @@ static void sink_round(redis_sink *sink)
         sink_sicken(sink, &err);
         return;
     }
-    has_work = sink_has_work(sink);
-    bool is_full = sink->sent.n >= SINK_UNDER_WAY ||
-                   weir_redis_conn_unsent(sink->conn) >= SINK_UNDER_WAY_BYTES;
-    if (!has_work || sink->sent.n > 0 || is_full) {
-        weir_lock_take(&sink->lock);
-        bool can_fill = sink->waiting.n > 0 && !is_full;
-        weir_lock_give(&sink->lock);
-        if (!can_fill) {
-            sink_wait(sink, sink->sent.n > 0 ? sink->answer_until_us : WEIR_NEVER);
-        }
+    if (sink_may_sleep(sink)) {
+        sink_wait(sink, sink->sent.n > 0 ? sink->answer_until_us : WEIR_NEVER);
     }
 }
 
@@ -393,9 +371,8 @@ static void sink_free(redis_sink *sink)
         free(target);
     }
     weir_redis_conn_free(sink->conn);
-    free(sink->waiting.outs);
-    free(sink->sent.outs);
-    weir_buf_fini(&sink->scratch);
+    weir_redis_line_fini(&sink->waiting);
+    weir_redis_line_fini(&sink->sent);
     if (sink->wake_fd >= 0) {
         close(sink->wake_fd);
     }
@@ -512,14 +489,15 @@ static size_t sink_send(void *self, weir_out *const *outs, size_t n)
 
         /* One that is larger than the whole queue goes alone. */
         if ((sink->n_bytes + bytes > sink->max_bytes && sink->n_unanswered > 0) ||
-            !ring_push(&sink->waiting, outs[n_taken])) {
+            !weir_redis_line_push(&sink->waiting,
+                                  (weir_redis_line_item){ outs[n_taken], bytes })) {
             break;
         }
         sink->n_bytes += bytes;
         sink->n_unanswered++;
     }
-    bool must_poke = n_taken > 0 && sink->is_asleep;
-    sink->is_asleep = sink->is_asleep && !must_poke;
+    bool must_poke = sink->waiting.n >= sink->poke_at;
+    sink->poke_at = must_poke ? SIZE_MAX : sink->poke_at;
     weir_lock_give(&sink->lock);
     if (must_poke) {
         sink_poke(sink->wake_fd);

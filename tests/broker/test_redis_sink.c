@@ -282,6 +282,25 @@ static void a_server_that_stands_still_fills_the_queue_and_no_more(void **state)
     assert_int_equal(world_length(w), (int64_t)n + 1);
 }
 
+static void a_few_that_wait_behind_many_go_when_these_are_answered(void **state)
+{
+    world *w = *state;
+    weir_err err = { 0 };
+
+    world_open(w);
+    world_send(w, 0, 1);
+    assert_int_equal(weir_broker_freeze(w->broker, &err), WEIR_OK);
+    for (size_t i = 1; i < 1000; i++) {
+        weir_out *out = &w->outs[i];
+
+        assert_int_equal(weir_redis_sink.send(w->self, &out, 1), 1);
+    }
+    assert_int_equal(weir_broker_thaw(w->broker, &err), WEIR_OK);
+    assert_int_equal(weir_redis_sink.flush(w->self, weir_clock_us() + RIG_HANG_US),
+                     WEIR_OK);
+    assert_int_equal(world_length(w), 1000);
+}
+
 static void a_range_is_read_page_by_page_from_its_first_to_before_its_last(void **state)
 {
     world *w = *state;
@@ -371,6 +390,7 @@ int main(void)
         WORLD(a_probe_of_a_missing_stream_is_fine_and_makes_none),
         WORLD(a_killed_server_costs_no_output),
         WORLD(a_server_that_stands_still_fills_the_queue_and_no_more),
+        WORLD(a_few_that_wait_behind_many_go_when_these_are_answered),
         WORLD(a_range_is_read_page_by_page_from_its_first_to_before_its_last),
         WORLD(a_stream_and_its_group_are_described),
     };
