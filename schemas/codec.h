@@ -3,9 +3,12 @@
 /*
  * codec - how payload bytes become a value, and back.
  *
- * decode() first walks the bytes (depth, counts, UTF-8, duplicate keys at the top two levels),
- * then lets the library parse them, once per event, into the event's arena where that is
- * possible. Errors name the byte offset.
+ * decode() keeps the limits (depth, counts, UTF-8, duplicate keys at the top two levels) before
+ * or while a tree is built in the event's arena, once per event. Bytes of up to 64 KiB of which
+ * there is no doubt are looked at once: JSON by its library, in a piece of the arena that
+ * cannot grow, and then its tree; MessagePack while its library's objects are made. All others
+ * are walked first and then given to the library. Only that way refuses: errors name the byte
+ * offset.
  *
  * Threads: any; a codec has no state.
  */

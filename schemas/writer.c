@@ -155,26 +155,31 @@ static void writer_head(weir_writer *w, unsigned type, uint64_t v, size_t n)
     w->len += 1 + n;
 }
 
+/* Outside all maps and arrays stands one value. */
+static bool writer_begin_root(weir_writer *w, bool is_key)
+{
+    if (w->is_done) {
+        writer_fail(w, WEIR_EINVAL, "something follows the finished document");
+    } else if (is_key) {
+        writer_fail(w, WEIR_EINVAL, "a key outside a map");
+    }
+    return w->st == WEIR_OK;
+}
+
 /* Checks that a value (or a key) may stand here and writes what separates it. */
 static bool writer_begin(weir_writer *w, bool is_key)
 {
     is_key = is_key || w->takes_any_key;
     w->takes_any_key = false;
-    if (w->st == WEIR_OK && w->is_done) {
-        writer_fail(w, WEIR_EINVAL, "something follows the finished document");
-    }
-    if (w->st == WEIR_OK && w->depth == 0 && is_key) {
-        writer_fail(w, WEIR_EINVAL, "a key outside a map");
-    }
     if (w->st != WEIR_OK) {
         return false;
     }
     if (w->depth == 0) {
-        return true;
+        return writer_begin_root(w, is_key);
     }
     writer_level *level = &w->levels[w->depth - 1];
-    bool is_map = (level->n & MAP_BIT) != 0;
-    uint32_t n = level->n & ~MAP_BIT;
+    const bool is_map = (level->n & MAP_BIT) != 0;
+    const uint32_t n = level->n & ~MAP_BIT;
 
     if (is_key != (is_map && n % 2 == 0)) {
         writer_fail(w, WEIR_EINVAL,

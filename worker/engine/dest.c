@@ -3,6 +3,8 @@
 /* dest - the destinations of an engine: addresses, their sinks and handles; see line.h. */
 #include "worker/engine/line.h"
 
+#include "worker/base/check.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +185,7 @@ bool weir_dest_is_dead(void *arg, const char *name)
 static const weir_dest *dest_of_output(weir_line *line, const char *address, int *code)
 {
     const char *to = address == NULL ? line->sub->to : address;
-    weir_err err;
+    weir_err err WEIR_UNINIT; /* of a kibibyte, and not looked at */
     uint16_t index;
     const weir_status st = weir_dest_get(line->e, to, NULL, &index, &err);
 

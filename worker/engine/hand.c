@@ -85,7 +85,7 @@ static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
     const weir_sub *sub = line->sub;
     const int64_t deadline = sub->timeout_us > 0 ? now + sub->timeout_us : WEIR_NEVER;
     const weir_codec_ops *codec = job->ev.is_object ? &weir_codec_json : sub->codec;
-    weir_err err;
+    weir_err err WEIR_UNINIT; /* of a kibibyte, and hardly ever written */
 
     if (job->call.arena != NULL) {
         weir_arena_reset(&job->out_arena);
