@@ -72,31 +72,38 @@ def redis():
 class Line:
     """One subscription with its topics, its replicas and what is known of them."""
 
+    n_made = 0
+
     def __init__(self, broker, n_events, n_keys, work_us=0, is_single=False, is_once=False):
         self.broker = broker
         self.is_once = is_once  # delivery: exactly_once
         self.is_single = is_single  # Redis: one replica at a time, in key order
         self.n_events = n_events
         self.n_keys = n_keys
-        run = RUN + ("-single" if is_single else "") + ("-once" if is_once else "")
+        Line.n_made += 1
+        run = f"{RUN}-{Line.n_made}" + ("-single" if is_single else "") + ("-once" if is_once else "")
         self.name = f"line-{run}"
         self.source, self.to, self.dead = (f"line-{run}.{what}" for what in ("in", "out", "dead"))
         for topic in (self.source, self.to, self.dead):
             broker.topic(topic, 8)
         self.replicas = {}
         self.work_us = work_us
+        self.queue_more = ""  # further keys of the queue
+        self.sub_more = ""  # further keys of the subscription, as lines
+        self.env = {}
         self.dir = Path(self.name)
         self.dir.mkdir(parents=True, exist_ok=True)
 
     def config(self, name):
         kind = self.broker.kind
         queue = (f'{{ type: kafka, brokers: "{self.broker.address}", '
-                 'consumer: { "session.timeout.ms": 6000 } }' if kind == "kafka"
+                 f'consumer: {{ "session.timeout.ms": 6000 }}{self.queue_more} }}' if kind == "kafka"
                  else f'{{ type: redis, url: "redis://{self.broker.address}/0" }}')
         order = "key" if kind == "kafka" or self.is_single else "none"
         extra = "" if kind == "kafka" else "    claim_after: 3s\n"
         extra += "    single: true\n" if self.is_single else ""
         extra += "    delivery: exactly_once\n" if self.is_once else ""
+        extra += self.sub_more
         text = f"""worker:
   name: line
   instance: {name}
@@ -127,7 +134,7 @@ subscriptions:
 
     def start(self, name):
         log = open(self.dir / f"{name}.log", "ab")
-        env = dict(os.environ, LINE_WORK_US=str(self.work_us))
+        env = dict(os.environ, LINE_WORK_US=str(self.work_us), **self.env)
         self.replicas[name] = subprocess.Popen([WEIR, "run", "-c", self.config(name)], stderr=log,
                                                stdout=log, env=env)
 
@@ -178,6 +185,18 @@ subscriptions:
 
     def count(self):
         return int(self.tool("count", self.to))
+
+    def until_still(self, least, still_s, limit_s=120):
+        """Waits until there are that many results and none has come for so long."""
+        begun = since = time.monotonic()
+        have = self.count()
+        while have < least or time.monotonic() - since < still_s:
+            if time.monotonic() - begun > limit_s:
+                fail(f"{have} results, {least} wanted, after {limit_s} s")
+            time.sleep(0.1)
+            now = self.count()
+            if now != have:
+                have, since = now, time.monotonic()
 
     def check(self, idle_s):
         found = json.loads(self.tool("check", self.to, self.dead, self.n_events, self.n_keys, SEED,

@@ -4,7 +4,8 @@
  * line_fn - the function of the whole-line tests: what the event says becomes of it.
  *
  * "ok": emitted as it came; "retry": fails twice, then ok; "reject": rejected. A result names
- * its maker in the header `by`. LINE_WORK_US makes each event take that long.
+ * its maker in the header `by`. LINE_WORK_US makes each event take that long. While the file
+ * LINE_STUCK_FILE is there, events of the key LINE_STUCK_KEY wait for it to go.
  */
 #include <weir/handler.h>
 
@@ -16,6 +17,7 @@
 
 static char maker[32];
 static long work_us;
+static const char *stuck_key, *stuck_file;
 
 static int line_init(const weir_setup *setup, void **state)
 {
@@ -25,6 +27,8 @@ static int line_init(const weir_setup *setup, void **state)
     *state = NULL;
     snprintf(maker, sizeof(maker), "%d", (int)getpid());
     work_us = text == NULL ? 0 : atol(text);
+    stuck_key = getenv("LINE_STUCK_KEY");
+    stuck_file = getenv("LINE_STUCK_FILE");
     return 0;
 }
 
@@ -40,6 +44,10 @@ static weir_verdict line(void *state, const weir_event *ev, weir_call *call)
     weir_slice class;
 
     (void)state;
+    while (stuck_key != NULL && line_is(weir_event_key(ev), stuck_key) &&
+           access(stuck_file, F_OK) == 0) {
+        nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+    }
     if (work_us > 0) {
         nanosleep(&(struct timespec){ work_us / 1000000, work_us % 1000000 * 1000 },
                   NULL);
