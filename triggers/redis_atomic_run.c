@@ -20,6 +20,7 @@
 #define ATOMIC_ANSWER_US 10000000
 #define ATOMIC_BACKOFF_FIRST_US 100000
 #define ATOMIC_BACKOFF_MAX_US 2000000
+#define ATOMIC_CAREFUL_US 1000000
 #define ATOMIC_SECOND 200 /* entries that make a second script worth its cost */
 
 static weir_settle_item *queue_pop(atomic_queue *queue)
@@ -174,6 +175,29 @@ static void atomic_refused(redis_atomic *self, const weir_redis_batch *ask)
     }
 }
 
+/* The script was refused as a whole, and wrote nothing. */
+static void atomic_refused_whole(redis_atomic *self, const weir_redis_batch *ask)
+{
+    const weir_redis_verdict *verdict = self->verdict;
+    const bool is_denied = verdict->st == WEIR_EDENIED;
+    const bool is_alone = ask->n == 1 || ask->n_keys == 1;
+
+    if (verdict->is_unnamed) {
+        self->careful_until_us = weir_clock_us() + ATOMIC_CAREFUL_US;
+    }
+    for (size_t i = 0; i < ask->n; i++) {
+        weir_settle_item *item = ask->items[i];
+
+        if (verdict->is_unnamed && !is_alone) {
+            weir_redis_atomic_push(&self->rest, item);
+        } else {
+            atomic_result(
+                self, item, is_denied ? WEIR_SETTLED_DENIED : WEIR_SETTLED_AGAIN,
+                is_denied && ask->n_keys == 1 ? item->outs : NULL, verdict->text);
+        }
+    }
+}
+
 /* Takes the answer to the oldest batch. */
 static weir_status atomic_take(redis_atomic *self, const weir_redis_reply *reply,
                                weir_err *err)
@@ -197,12 +221,7 @@ static weir_status atomic_take(redis_atomic *self, const weir_redis_reply *reply
     } else if (verdict->st == WEIR_EDENIED && reply->root->type != WEIR_REDIS_ERROR) {
         atomic_refused(self, ask);
     } else {
-        const weir_settled settled =
-            verdict->st == WEIR_EDENIED ? WEIR_SETTLED_DENIED : WEIR_SETTLED_AGAIN;
-
-        for (size_t i = 0; i < ask->n; i++) {
-            atomic_result(self, ask->items[i], settled, NULL, verdict->text);
-        }
+        atomic_refused_whole(self, ask);
     }
     atomic_tell(self);
     return verdict->st == WEIR_EUNAVAIL
@@ -256,6 +275,17 @@ static bool atomic_is_live_locked(const weir_redis_src *src,
     return part->is_live && part->epoch == receipt->epoch;
 }
 
+/* True if the item writes to the one stream of this batch, and to no other. */
+static bool atomic_is_like(const weir_redis_batch *ask, const weir_settle_item *item)
+{
+    bool is_like = ask->n_keys == 1;
+
+    for (const weir_out *out = item->outs; out != NULL; out = out->next) {
+        is_like = is_like && out->target == ask->keys[0].target;
+    }
+    return is_like;
+}
+
 static void atomic_answer_queue(redis_atomic *self, atomic_queue *queue,
                                 weir_settled settled, const char *text)
 {
@@ -272,6 +302,7 @@ static void atomic_gather(redis_atomic *self, weir_redis_batch *ask,
 {
     atomic_queue stale = { NULL, NULL, 0 };
     atomic_queue wrong = { NULL, NULL, 0 };
+    const bool is_careful = weir_clock_us() < self->careful_until_us;
     weir_status st = WEIR_OK;
 
     weir_redis_batch_begin(ask, self->setup->source_setup->topics,
@@ -286,6 +317,9 @@ static void atomic_gather(redis_atomic *self, weir_redis_batch *ask,
         while (self->rest.head != NULL && st != WEIR_EFULL) {
             weir_settle_item *item = self->rest.head;
 
+            if (is_careful && ask->n > 0 && !atomic_is_like(ask, item)) {
+                break;
+            }
             st = atomic_is_live_locked(self->src, &item->receipt)
                      ? weir_redis_batch_add(ask, item)
                      : WEIR_ECLOSED;

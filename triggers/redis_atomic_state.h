@@ -56,6 +56,9 @@ typedef struct redis_atomic {
     size_t n_batches;
     atomic_queue rest; /* taken from waiting, no place in the last batch */
     weir_redis_verdict *verdict;
+    /* A script was refused for a key that the server did not name: until then each has the
+     * streams of one event alone, so that no other event is taken for the culprit. */
+    int64_t careful_until_us;
     weir_buf scratch;
     int64_t backoff_us, retry_us;
     bool is_sick;

@@ -308,6 +308,7 @@ static weir_status script_read_error(const weir_redis_val *answer,
 {
     out->st = weir_redis_error_status(answer);
     out->text = answer->text.data;
+    out->is_unnamed = out->st == WEIR_EDENIED;
     if (weir_redis_is_error(answer, "CROSSSLOT")) {
         out->st = WEIR_EDENIED;
         out->text = "exactly_once on a cluster needs all its streams in one slot: give "
@@ -356,6 +357,7 @@ weir_status weir_redis_batch_read(const weir_redis_batch *batch,
     memset(out->bad, 0, batch->n_keys * sizeof(out->bad[0]));
     out->bad_source = NULL;
     out->text = NULL;
+    out->is_unnamed = false;
     if (answer->type == WEIR_REDIS_ERROR) {
         return script_read_error(answer, out);
     }
@@ -377,9 +379,10 @@ weir_status weir_redis_batch_read(const weir_redis_batch *batch,
 
 /* -- proof --------------------------------------------------------------------------------- */
 
-/* The first thing that a proof found wrong. */
+/* The first thing that a proof found wrong. *is_unnamed: a key that the server did not name. */
 static weir_status script_judge(const weir_redis_batch *batch,
-                                const weir_redis_val *answer, weir_err *err)
+                                const weir_redis_val *answer, bool *is_unnamed,
+                                weir_err *err)
 {
     weir_redis_verdict *verdict = malloc(sizeof(*verdict));
     weir_status st;
@@ -388,20 +391,44 @@ static weir_status script_judge(const weir_redis_batch *batch,
         return weir_fail(err, WEIR_ENOMEM, "redis: out of memory");
     }
     st = weir_redis_batch_read(batch, answer, verdict);
+    *is_unnamed = st == WEIR_OK && verdict->is_unnamed;
     if (st != WEIR_OK) {
         st = weir_fail(err, st, "redis: the script answered in an unknown shape");
     } else if (verdict->st != WEIR_OK) {
         const char *name = verdict->bad_source;
 
-        for (size_t i = 0;
-             name == NULL && answer->type != WEIR_REDIS_ERROR && i < batch->n_keys;
-             i++) {
-            name = verdict->bad[i] == NULL ? NULL : batch->keys[i].name.data;
+        for (size_t i = 0; name == NULL && i < batch->n_keys; i++) {
+            name = verdict->bad[i] == NULL && batch->n_keys > 1
+                       ? NULL
+                       : batch->keys[i].name.data;
         }
         st = weir_fail(err, verdict->st, "%s%s%s", name == NULL ? "" : name,
                        name == NULL ? "" : ": ", verdict->text);
     }
     free(verdict);
+    return st;
+}
+
+/* Runs the script for that batch without entries. */
+static weir_status script_ask(weir_redis_conn *conn, const weir_redis_batch *batch,
+                              const char *group, int64_t until_us, bool *is_unnamed,
+                              weir_err *err)
+{
+    weir_redis_reply *reply = NULL;
+    weir_buf command = { .data = NULL };
+    weir_status st = WEIR_ENOMEM;
+
+    if (weir_redis_batch_write(batch, group, "-", &command)) {
+        weir_redis_conn_raw(conn, weir_buf_slice(&command));
+        st = weir_redis_conn_wait(conn, until_us, &reply, err);
+    } else {
+        weir_fail(err, st, "redis: out of memory");
+    }
+    weir_buf_fini(&command);
+    if (st == WEIR_OK) {
+        st = script_judge(batch, reply->root, is_unnamed, err);
+        weir_redis_reply_give(reply);
+    }
     return st;
 }
 
@@ -412,8 +439,7 @@ weir_status weir_redis_script_prove(const weir_redis_queue *queue, const char *c
 {
     weir_redis_batch *batch = calloc(1, sizeof(*batch));
     weir_redis_conn *conn = NULL;
-    weir_redis_reply *reply = NULL;
-    weir_buf command = { .data = NULL };
+    bool is_unnamed = false;
     weir_status st;
 
     if (batch == NULL) {
@@ -429,18 +455,19 @@ weir_status weir_redis_script_prove(const weir_redis_queue *queue, const char *c
         (st = weir_redis_conn_open(conn, until_us, err)) != WEIR_OK) {
         goto out;
     }
-    if (!weir_redis_batch_write(batch, source->group, "-", &command)) {
-        st = weir_fail(err, WEIR_ENOMEM, "redis: out of memory");
-        goto out;
-    }
-    weir_redis_conn_raw(conn, weir_buf_slice(&command));
-    if ((st = weir_redis_conn_wait(conn, until_us, &reply, err)) == WEIR_OK) {
-        st = script_judge(batch, reply->root, err);
+    st = script_ask(conn, batch, source->group, until_us, &is_unnamed, err);
+    for (size_t i = 0; i < n && is_unnamed; i++) {
+        bool is_this = false;
+
+        weir_redis_batch_begin(batch, source->topics, source->n_topics);
+        (void)weir_redis_batch_prove(batch, targets[i]);
+        if (script_ask(conn, batch, source->group, until_us, &is_this, err) !=
+            WEIR_OK) {
+            break; /* err names it now */
+        }
     }
 out:
-    weir_redis_reply_give(reply);
     weir_redis_conn_free(conn);
-    weir_buf_fini(&command);
     free(batch);
     return st;
 }

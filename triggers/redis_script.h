@@ -68,6 +68,9 @@ typedef struct weir_redis_verdict {
     const char *bad[WEIR_REDIS_BATCH_KEYS]; /* by key; NULL: it may be written */
     /* a stream that is read and may not be acknowledged; NULL */
     const char *bad_source;
+    /* WEIR_EDENIED: the server has refused the whole script for one of its keys, and did not
+     * say which. */
+    bool is_unnamed;
 } weir_redis_verdict;
 
 /* Reads the answer to that batch; out's texts lie in it. WEIR_EDATA: it is none. */
