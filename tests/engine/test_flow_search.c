@@ -199,15 +199,46 @@ static void flow_keeps_its_promises_without_order(void **state)
     search_all(&plan);
 }
 
+static void flow_keeps_its_promises_where_a_thread_claims_a_row_of_one_key(void **state)
+{
+    static const model_plan plan = { .name = "three of one key in claims",
+                                     .order = WEIR_ORDER_KEY,
+                                     .keeps_order = true,
+                                     .n_claim = 3,
+                                     .n_events = 3,
+                                     .n_faults = 2,
+                                     .events = { { 0, "a" }, { 0, "a" }, { 0, "a" } } };
+
+    (void)state;
+    search_all(&plan);
+}
+
+static void flow_keeps_its_promises_where_a_claim_mixes_keys(void **state)
+{
+    static const model_plan plan = {
+        .name = "two keys in claims",
+        .order = WEIR_ORDER_KEY,
+        .keeps_order = false,
+        .n_claim = 3,
+        .n_events = 4,
+        .n_faults = 1,
+        .events = { { 0, "a" }, { 0, "b" }, { 0, "a" }, { 0, "a" } }
+    };
+
+    (void)state;
+    search_all(&plan);
+}
+
 /* A long run of random steps; faults come for ever, and then it must come to its end. */
 static void random_run(uint64_t seed, weir_order order, bool keeps_order,
-                       bool acks_each)
+                       bool acks_each, int n_claim)
 {
     static model m;
     model_plan plan = { .name = "random",
                         .order = order,
                         .keeps_order = keeps_order,
-                        .n_outs = 2,
+                        .n_outs = n_claim > 0 ? 0 : 2,
+                        .n_claim = n_claim,
                         .n_events = MODEL_EVENTS,
                         .n_faults = RANDOM_STEPS };
     static const char *const keys[] = { "a", "b", "c", NULL };
@@ -245,7 +276,9 @@ static void flow_keeps_its_promises_in_long_random_runs(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= RANDOM_RUNS; seed++) {
-        random_run(seed, (weir_order)(seed % 3), seed % 5 != 0, seed % 2 == 0);
+        random_run(seed, (weir_order)(seed % 3), seed % 5 != 0, seed % 2 == 0, 0);
+        random_run(seed, (weir_order)(seed % 3), seed % 5 != 0, seed % 2 == 0,
+                   MODEL_CLAIM);
     }
 }
 
@@ -261,6 +294,11 @@ int main(void)
         cmocka_unit_test_teardown(flow_keeps_its_promises_with_a_sink_without_order,
                                   search_report),
         cmocka_unit_test_teardown(flow_keeps_its_promises_without_order, search_report),
+        cmocka_unit_test_teardown(
+            flow_keeps_its_promises_where_a_thread_claims_a_row_of_one_key,
+            search_report),
+        cmocka_unit_test_teardown(flow_keeps_its_promises_where_a_claim_mixes_keys,
+                                  search_report),
         cmocka_unit_test(flow_keeps_its_promises_in_long_random_runs),
     };
 

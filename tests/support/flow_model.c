@@ -182,6 +182,10 @@ static void model_take(model *m)
 {
     weir_job *job = NULL;
 
+    if (m->plan->n_claim > 0) {
+        weir_model_claim_take(m);
+        return;
+    }
     if (weir_flow_take(m->w.f, &job, 1, m->w.now, m->w.wall_ms, &m->w.n_slots,
                        world_news(&m->w)) == 1) {
         assert_true(job->is_lent);
@@ -194,18 +198,12 @@ static void model_finish(model *m, model_job *job, weir_verdict verdict, int n_o
 {
     weir_job *one = &job->job;
 
+    if (job->claim > 0) {
+        weir_model_claim_end(m, job, verdict, n_outs);
+        return;
+    }
     job->phase = PHASE_QUIET;
-    job->n_outs = n_outs;
-    memset(job->outs, 0, sizeof(job->outs));
-    one->call.n_outs = (uint32_t)n_outs;
-    one->call.verdict = verdict;
-    one->call.delay_ms = -1;
-    if (verdict == WEIR_UNAVAILABLE) {
-        one->n_attempts--;
-    }
-    if (verdict == WEIR_DONE && n_outs == 0 && !weir_flow_is_fenced(one)) {
-        m->is_void[job->event] = true;
-    }
+    weir_model_verdict(m, job, verdict, n_outs);
     weir_flow_finish(m->w.f, &one, 1, 1, m->w.now, world_news(&m->w));
 }
 
@@ -360,6 +358,9 @@ static void model_job_step(model *m, model_step step)
     case DO_FINISH_EMPTY:
         model_finish(m, job, WEIR_DONE, 0);
         break;
+    case DO_FINISH_RESULT:
+        model_finish(m, job, WEIR_DONE, 1);
+        break;
     case DO_RETRY:
         model_finish(m, job, WEIR_RETRY, 0);
         break;
@@ -409,6 +410,9 @@ static bool model_is_fault(const model *m, model_step step)
     case DO_REJECT:
     case DO_UNAVAILABLE:
     case DO_FINISH_EMPTY:
+    case DO_FINISH_RESULT:
+    case DO_CLAIM_PEND:
+    case DO_CLAIM_RELIEVE:
     case DO_SEND_NONE:
     case DO_SEND_SOME:
     case DO_ANSWER_NEVER:
@@ -452,6 +456,12 @@ void weir_model_do(model *m, model_step step)
         break;
     case DO_ASSIGN:
         model_assign(m, part);
+        break;
+    case DO_CLAIM_BEGIN:
+    case DO_CLAIM_PEND:
+    case DO_CLAIM_OVER:
+    case DO_CLAIM_RELIEVE:
+        weir_model_claim_do(m, step);
         break;
     default:
         model_job_step(m, step);
@@ -532,13 +542,19 @@ static void list_job(model_list *list, const model_job *job)
             list_add(list, DO_SKIP, job->id, 0);
         }
         break;
+    case PHASE_RAN:
+        break;
     case PHASE_CLAIMED:
+        if (job->claim > 0) {
+            break; /* its thread's */
+        }
         list_add(list, DO_BEGIN, job->id, 0);
         list_add(list, DO_BACK, job->id, 0);
         break;
     case PHASE_RUNNING:
         list_add(list, DO_FINISH, job->id, 0);
-        list_add(list, DO_FINISH_EMPTY, job->id, 0);
+        list_add(list, list->m->plan->n_outs > 0 ? DO_FINISH_EMPTY : DO_FINISH_RESULT,
+                 job->id, 0);
         list_add(list, DO_RETRY, job->id, 0);
         list_add(list, DO_REJECT, job->id, 0);
         list_add(list, DO_UNAVAILABLE, job->id, 0);
@@ -567,7 +583,9 @@ size_t weir_model_steps(model *m, model_step *out, size_t cap)
             list_job(&list, m->jobs[i]);
         }
     }
-    if (f->n_ready > 0 || f->n_resend > 0 || (top != NULL && top->due_us <= m->w.now)) {
+    list.n += weir_model_claim_steps(m, out + list.n);
+    if (weir_model_claim_may_take(m) && (f->n_ready > 0 || f->n_resend > 0 ||
+                                         (top != NULL && top->due_us <= m->w.now))) {
         list_add(&list, DO_TAKE, 0, 0);
     }
     if ((top != NULL && top->due_us > m->w.now) ||

@@ -19,7 +19,7 @@ static size_t check_length(const weir_list *list)
 }
 
 typedef struct check_count {
-    size_t n_waiting, n_settling, n_again, n_lent_to_run;
+    size_t n_waiting, n_settling, n_again, n_lent_to_run, n_ready;
 } check_count;
 
 static void check_job(const model *m, const model_job *job, check_count *count)
@@ -31,9 +31,15 @@ static void check_job(const model *m, const model_job *job, check_count *count)
     count->n_waiting += state == WEIR_JOB_WAITING;
     count->n_settling += state == WEIR_JOB_SETTLING;
     count->n_again += one->is_again;
-    count->n_lent_to_run += is_begun;
-    assert_int_equal(is_begun,
-                     job->phase == PHASE_CLAIMED || job->phase == PHASE_RUNNING);
+    count->n_lent_to_run += is_begun && job->claim == 0;
+    count->n_ready += one->is_ready;
+    /* What may begin is where a claim finds it. */
+    assert_true(!one->is_ready ||
+                (state == WEIR_JOB_QUEUED &&
+                 (one->due.at != 0 || one->ready_node.next != &one->ready_node)));
+    assert_int_equal(is_begun, job->phase == PHASE_CLAIMED ||
+                                   job->phase == PHASE_RUNNING ||
+                                   job->phase == PHASE_RAN);
     /* In a heap (QUEUED: of those that became ready again) and in a list, never. */
     assert_true(
         one->due.at == 0 ||
@@ -43,9 +49,8 @@ static void check_job(const model *m, const model_job *job, check_count *count)
     if (one->lane == NULL) {
         return;
     }
-    /* One at a time: whatever has begun is what its lane has as active. */
     if (is_begun || state == WEIR_JOB_WAITING) {
-        assert_ptr_equal(one->lane->active, one);
+        assert_true(one->is_active);
     }
 }
 
@@ -55,6 +60,7 @@ static void check_lanes(const model *m)
         const model_job *job = m->jobs[i];
         size_t n_again = 0;
         size_t n_begun = 0;
+        size_t n_active = 0;
 
         if (job == NULL || job->job.lane == NULL) {
             continue;
@@ -64,11 +70,13 @@ static void check_lanes(const model *m)
 
             if (other != NULL && other->job.lane == job->job.lane) {
                 n_again += other->job.is_again;
-                n_begun +=
-                    other->phase == PHASE_CLAIMED || other->phase == PHASE_RUNNING;
+                n_active += other->job.is_active;
+                n_begun += other->phase == PHASE_RUNNING ||
+                           (other->phase == PHASE_CLAIMED && other->claim == 0);
             }
         }
         assert_int_equal(n_again, job->job.lane->n_again);
+        assert_int_equal(n_active, job->job.lane->n_active);
         assert_true(n_begun <= 1);
     }
 }
@@ -90,12 +98,13 @@ void weir_model_check(model *m)
         n_in_parts += m->w.parts[p].n_jobs;
     }
     assert_int_equal(n_in_parts, f->n_jobs);
-    assert_int_equal(check_length(&f->ready) + f->reopened.n, f->n_ready);
+    assert_int_equal(count.n_ready, f->n_ready);
+    assert_int_equal(check_length(&f->ready) + f->reopened.n, f->n_listed);
     assert_int_equal(check_length(&f->resend), f->n_resend);
     assert_int_equal(count.n_waiting, f->n_waiting);
     assert_int_equal(count.n_settling, f->n_settling);
     assert_int_equal(count.n_again, f->n_again);
-    assert_int_equal(count.n_lent_to_run, f->n_slots);
+    assert_int_equal(count.n_lent_to_run + weir_model_claim_slots(m), f->n_slots);
 }
 
 /* -- completing ----------------------------------------------------------------------------- */
@@ -115,6 +124,8 @@ static int complete_rank(const model *m, model_step step)
     case DO_SEND:
     case DO_FINISH:
     case DO_BEGIN:
+    case DO_CLAIM_BEGIN:
+    case DO_CLAIM_OVER:
         return 7;
     case DO_TAKE:
         return 6;
@@ -238,9 +249,11 @@ static void text_add_job(check_text *text, const model *m, const model_job *job)
                        one->is_stuck << 5 | one->is_dropped << 6 |
                        one->is_omitted << 7);
     text_add(text, (unsigned)one->is_dead_made | one->has_hold << 1 |
-                       job->is_doomed << 2 |
-                       (unsigned)(one->lane != NULL && one->lane->active == one) << 3 |
+                       job->is_doomed << 2 | (unsigned)one->is_active << 3 |
+                       (unsigned)one->is_ready << 5 |
                        (unsigned)(one->lane != NULL && one->lane->next == one) << 4);
+    text_add(text, (unsigned)job->claim << 4 | one->behind);
+    text_add(text, (unsigned)job->n_results << 4 | (unsigned)job->verdict);
     text_add(text, atomic_load(&one->n_attempts));
     text_add(text, atomic_load(&one->n_unanswered));
     text_add(text, atomic_load(&one->answers));
@@ -277,6 +290,20 @@ uint64_t weir_model_fingerprint(const model *m)
         text_add(&text, (unsigned)m->is_acked[i] | (unsigned)m->is_void[i] << 1);
         text_add(&text, (unsigned)(m->last[i] + 1));
     }
+    for (int i = 0; i < MODEL_CLAIMS; i++) {
+        const model_claim *claim = &m->claims[i];
+
+        if (claim->is_open) {
+            text_add(&text, 0xe0 | (unsigned)i);
+            text_add(&text, (unsigned)claim->lo << 4 | (unsigned)claim->next << 2 |
+                                (unsigned)claim->end);
+            text_add(&text, (unsigned)claim->n_slots << 4 |
+                                (unsigned)claim->is_plain[0] |
+                                (unsigned)claim->is_plain[1] << 1 |
+                                (unsigned)claim->is_each << 2);
+        }
+    }
+    text_add(&text, (unsigned)f->may_pend);
     text_add(&text, (unsigned)f->is_open | (unsigned)(f->probe != NULL) << 1 |
                         (unsigned)(f->probe_us <= m->w.now) << 2);
     text_add(&text, (unsigned)m->n_faults);
@@ -286,14 +313,23 @@ uint64_t weir_model_fingerprint(const model *m)
 void weir_model_print_step(const model *m, model_step step)
 {
     static const char *const kinds[] = {
-        "admit",  "take",        "begin",        "give back",    "finish",  "retry",
-        "reject", "unavailable", "finish empty", "send",         "no room", "some room",
-        "sent",   "answer ok",   "answer again", "answer never", "tick",    "retire",
-        "fence",  "assign",      "skip",
+        "admit",        "take",
+        "begin",        "give back",
+        "finish",       "retry",
+        "reject",       "unavailable",
+        "finish empty", "send",
+        "no room",      "some room",
+        "sent",         "answer ok",
+        "answer again", "answer never",
+        "tick",         "retire",
+        "fence",        "assign",
+        "skip",         "finish with a result",
+        "claim: begin", "claim: pend",
+        "claim: over",  "claim: relieve",
     };
     const bool is_job = step.kind >= DO_BEGIN && step.kind != DO_TICK &&
                         step.kind != DO_RETIRE && step.kind != DO_FENCE &&
-                        step.kind != DO_ASSIGN;
+                        step.kind != DO_ASSIGN && step.kind < DO_CLAIM_BEGIN;
 
     if (is_job && m->jobs[step.at] != NULL) {
         fprintf(stderr, "  %s: job %u, event %d, output %u\n", kinds[step.kind],

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#define FLOW_PLAIN 64       /* events in a row, see flow_may_run_on() */
 #define FLOW_SPARE_DUE 4096 /* jobs beyond max_jobs that the timer heap has room for */
 
 weir_status weir_flow_new(const weir_sub *sub, size_t max_jobs, uint64_t seed,
@@ -49,30 +50,47 @@ void weir_flow_free(weir_flow *f)
     free(f);
 }
 
-/* The ready job that was admitted first: the new ones are in that order, the others in a heap. */
-static weir_job *flow_oldest_ready_locked(const weir_flow *f)
+/* True if the present claim, which has just taken of the job's lane, may take this one too. */
+static bool flow_may_follow_locked(const weir_flow *f, const weir_job *job)
 {
-    const weir_heap_node *top = weir_heap_peek(&f->reopened);
-    weir_job *fresh = NULL;
+    const weir_lane *lane = job->lane;
 
-    if (!weir_list_is_empty(&f->ready)) {
-        fresh = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+    return lane != NULL && lane->claim == f->n_claims && lane->next == job &&
+           lane->n_again == 0;
+}
+
+/* The job that was admitted first of those that may be claimed, or NULL. in_claim: those that
+ * follow one of the present claim count too. */
+static weir_job *flow_oldest_locked(weir_flow *f, bool in_claim)
+{
+    for (;;) {
+        const weir_heap_node *top = weir_heap_peek(&f->reopened);
+        weir_job *fresh = NULL;
+
+        if (!weir_list_is_empty(&f->ready)) {
+            fresh = WEIR_CONTAINER_OF(f->ready.next, weir_job, ready_node);
+        }
+        if (top != NULL && (fresh == NULL || top->due_us < (int64_t)fresh->seq)) {
+            return WEIR_CONTAINER_OF(f->reopened.nodes[0], weir_job, due);
+        }
+        if (fresh == NULL || fresh->is_ready ||
+            (in_claim && flow_may_follow_locked(f, fresh))) {
+            return fresh;
+        }
+        weir_list_remove(&fresh->ready_node); /* parked */
+        f->n_listed--;
     }
-    if (top != NULL && (fresh == NULL || top->due_us < (int64_t)fresh->seq)) {
-        return WEIR_CONTAINER_OF(f->reopened.nodes[0], weir_job, due);
-    }
-    return fresh;
 }
 
 /* When the batch that is waiting to fill up must go, or WEIR_NEVER. */
-static int64_t flow_batch_due_locked(const weir_flow *f)
+static int64_t flow_batch_due_locked(weir_flow *f)
 {
     const weir_job *oldest;
 
     if (f->sub->batch.max <= 1 || f->n_ready == 0) {
         return WEIR_NEVER;
     }
-    oldest = flow_oldest_ready_locked(f);
+    oldest = flow_oldest_locked(f, false);
     return oldest->ready_us + f->sub->batch.wait_us;
 }
 
@@ -122,8 +140,14 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     news->next_due_us = due;
     news->has_room = !f->is_open && f->n_again == 0 && may_run && !f->is_stopping;
     atomic_store_explicit(&f->hint_ready, news->n_ready, memory_order_release);
+    atomic_store_explicit(&f->hint_listed, f->n_listed, memory_order_release);
     atomic_store_explicit(&f->hint_due_us, due, memory_order_release);
     atomic_store_explicit(&f->hint_room, news->has_room, memory_order_release);
+}
+
+size_t weir_flow_hint_listed(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_listed, memory_order_acquire);
 }
 
 size_t weir_flow_hint_ready(weir_flow *f)
@@ -141,16 +165,16 @@ bool weir_flow_hint_room(weir_flow *f)
     return atomic_load_explicit(&f->hint_room, memory_order_acquire);
 }
 
-void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_new, int64_t now)
+void weir_flow_ready_locked(weir_flow *f, weir_job *job, int64_t now)
 {
-    if (!weir_list_is_empty(&job->ready_node) || job->due.at != 0) {
+    if (job->is_ready) {
         return;
     }
-    if (is_new) {
-        weir_list_push_back(&f->ready, &job->ready_node);
-    } else {
+    if (weir_list_is_empty(&job->ready_node)) {
         weir_heap_push(&f->reopened, &job->due, (int64_t)job->seq);
+        f->n_listed++;
     }
+    job->is_ready = true;
     job->ready_us = now;
     f->n_ready++;
 }
@@ -160,7 +184,7 @@ void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now)
     weir_job *next = weir_lane_startable(lane);
 
     if (next != NULL && weir_job_get(next) == WEIR_JOB_QUEUED) {
-        weir_flow_ready_locked(f, next, false, now);
+        weir_flow_ready_locked(f, next, now);
     }
 }
 
@@ -208,10 +232,18 @@ static weir_job *flow_find_old_locked(const weir_job *job)
     return NULL;
 }
 
+/* True if it is not among what may be claimed, or may soon. */
+static bool flow_is_parked(const weir_job *job)
+{
+    return job != NULL && weir_job_get(job) == WEIR_JOB_QUEUED && job->due.at == 0 &&
+           job->ready_node.next == &job->ready_node;
+}
+
 static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
                                   weir_flow_news *news)
 {
     weir_part *part = job->part;
+    bool is_ready = true;
     weir_job *old;
 
     if (weir_flow_is_retired(job) || f->is_stopping) {
@@ -231,9 +263,15 @@ static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
     part->n_jobs++;
     f->n_jobs++;
     job->seq = f->next_seq++;
-    if (!job->wants_lane ||
-        weir_lane_startable(weir_lane_join(&f->lanes, job)) == job) {
-        weir_flow_ready_locked(f, job, true, now);
+    if (job->wants_lane) {
+        is_ready = weir_lane_startable(weir_lane_join(&f->lanes, job)) == job;
+    }
+    if (is_ready || !flow_is_parked(weir_lane_before(job))) {
+        weir_list_push_back(&f->ready, &job->ready_node);
+        f->n_listed++;
+    }
+    if (is_ready) {
+        weir_flow_ready_locked(f, job, now);
     }
 }
 
@@ -268,7 +306,7 @@ static void flow_due_locked(weir_flow *f, int64_t now)
         if (weir_job_get(job) == WEIR_JOB_WAITING) {
             weir_job_move(job, WEIR_JOB_QUEUED);
             f->n_waiting--;
-            weir_flow_ready_locked(f, job, false, now);
+            weir_flow_ready_locked(f, job, now);
         } else if (flow_may_send_locked(job)) {
             weir_list_push_back(&f->resend, &job->ready_node);
             f->n_resend++;
@@ -324,20 +362,35 @@ void weir_flow_unready_locked(weir_flow *f, weir_job *job)
 {
     if (job->due.at != 0) {
         weir_heap_remove(&f->reopened, &job->due);
-    } else {
+        f->n_listed--;
+    } else if (!weir_list_is_empty(&job->ready_node)) {
         weir_list_remove(&job->ready_node);
+        f->n_listed--;
     }
-    f->n_ready--;
+    f->n_ready -= job->is_ready;
+    job->is_ready = false;
 }
 
-static void flow_claim_locked(weir_flow *f, weir_job *job, int64_t now)
+/* at: its place in the claim, from 1. */
+static void flow_claim_locked(weir_flow *f, weir_job *job, uint32_t at, int64_t now)
 {
+    weir_lane *lane = job->lane;
+
     if (job->first_us == 0) {
         job->still_us = weir_flow_stood_us_locked(f, now);
     }
     weir_flow_unready_locked(f, job);
-    if (job->lane != NULL && job->lane->active != job) {
-        weir_lane_begin(job->lane, job);
+    job->behind = 0;
+    job->is_fresh = false;
+    if (lane != NULL) {
+        if (!job->is_active) {
+            job->behind = lane->claim == f->n_claims ? lane->claim_at : 0;
+            weir_lane_begin(lane, job);
+            job->is_fresh = true;
+        }
+        /* A retry may have others behind it that another thread has not given back yet. */
+        lane->claim = job->behind != 0 || lane->n_active == 1 ? f->n_claims : 0;
+        lane->claim_at = at;
     }
     weir_job_move(job, WEIR_JOB_CLAIMED);
     job->is_lent = true;
@@ -353,13 +406,13 @@ static size_t flow_take_preset_locked(weir_flow *f, weir_job **out, size_t cap,
     size_t n = 0;
 
     while (n < cap && f->n_ready > 0) {
-        weir_job *job = flow_oldest_ready_locked(f);
+        weir_job *job = flow_oldest_locked(f, false);
         const weir_reason reason = flow_preset(f, job, wall_ms);
 
         if (reason == WEIR_REASON_NONE) {
             break;
         }
-        flow_claim_locked(f, job, f->now_us);
+        flow_claim_locked(f, job, (uint32_t)n + 1, f->now_us);
         weir_job_move(job, WEIR_JOB_SETTLING);
         f->n_settling++;
         job->task = WEIR_TASK_SETTLE;
@@ -369,8 +422,16 @@ static size_t flow_take_preset_locked(weir_flow *f, weir_job **out, size_t cap,
     return n;
 }
 
+/* True if a claim may hold several events of one lane: lately they have ended so that the next
+ * could begin. In a batch they would all begin at once. */
+static bool flow_may_run_on(const weir_flow *f)
+{
+    return f->n_plain >= FLOW_PLAIN && f->sub->batch.max <= 1 && !f->may_pend &&
+           !f->is_open;
+}
+
 /* How many may be taken to run now, by slots, breaker and batch rules. */
-static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
+static size_t flow_allowance_locked(weir_flow *f, size_t cap, int64_t now)
 {
     const weir_batch_rules *batch = &f->sub->batch;
     size_t n = f->n_ready < cap ? f->n_ready : cap;
@@ -395,7 +456,7 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
 
         return n < n_free ? n : n_free;
     }
-    return n;
+    return n > 0 && flow_may_run_on(f) ? cap : n;
 }
 
 /* Single events run one after another on one thread, so one slot holds them all, until a
@@ -403,6 +464,18 @@ static size_t flow_allowance_locked(const weir_flow *f, size_t cap, int64_t now)
 static size_t flow_slots_for(const weir_flow *f, size_t n)
 {
     return f->sub->batch.max > 1 || f->may_pend ? n : 1;
+}
+
+/* The next to be claimed behind `last`, or NULL. Behind one whose lane has more that is parked
+ * that comes first: nothing else would bring it, and it would be taken one by one. */
+static weir_job *flow_next_locked(weir_flow *f, const weir_job *last)
+{
+    if (last != NULL && flow_may_run_on(f) && last->lane != NULL &&
+        flow_is_parked(last->lane->next) &&
+        flow_may_follow_locked(f, last->lane->next)) {
+        return last->lane->next;
+    }
+    return flow_oldest_locked(f, last != NULL && flow_may_run_on(f));
 }
 
 static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
@@ -413,9 +486,12 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
     size_t n = 0;
     size_t bytes = 0;
 
-    while (n < n_most && f->n_ready > 0) {
-        weir_job *job = flow_oldest_ready_locked(f);
+    while (n < n_most) {
+        weir_job *job = flow_next_locked(f, n == 0 ? NULL : out[n - 1]);
 
+        if (job == NULL) {
+            break;
+        }
         bytes += job->ev.bytes;
         if (is_batch && n > 0 && bytes > f->sub->batch.bytes) {
             break;
@@ -423,7 +499,7 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
         if (n > 0 && flow_preset(f, job, wall_ms) != WEIR_REASON_NONE) {
             break;
         }
-        flow_claim_locked(f, job, now);
+        flow_claim_locked(f, job, (uint32_t)n + 1, now);
         job->task = WEIR_TASK_RUN;
         out[n++] = job;
     }
@@ -442,6 +518,7 @@ size_t weir_flow_take(weir_flow *f, weir_job **out, size_t cap, int64_t now,
 
     *n_slots = 0;
     weir_lock_take(&f->lock);
+    f->n_claims++;
     flow_due_locked(f, now);
     n = flow_take_resend_locked(f, out, cap);
     if (n == 0 && !f->is_paused) {
@@ -455,21 +532,32 @@ size_t weir_flow_take(weir_flow *f, weir_job **out, size_t cap, int64_t now,
     return n;
 }
 
+void weir_flow_unclaim_locked(weir_flow *f, weir_job *job, int64_t now,
+                              weir_flow_news *news)
+{
+    weir_lane *lane = job->lane;
+
+    job->is_lent = false;
+    f->probe = f->probe == job ? NULL : f->probe;
+    if (job->is_dropped || weir_flow_is_closed(job)) {
+        weir_flow_leave_locked(f, job, &news->gone, now, news);
+        return;
+    }
+    weir_job_move(job, WEIR_JOB_QUEUED);
+    if (lane != NULL && job->is_fresh) {
+        weir_lane_unbegin(lane, job);
+        weir_flow_open_locked(f, lane, now);
+    } else {
+        weir_flow_ready_locked(f, job, now);
+    }
+}
+
 void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n_slots,
                          int64_t now, weir_flow_news *news)
 {
     weir_lock_take(&f->lock);
-    for (size_t i = n; i-- > 0;) {
-        weir_job *job = jobs[i];
-
-        job->is_lent = false;
-        f->probe = f->probe == job ? NULL : f->probe;
-        if (weir_flow_is_closed(job)) {
-            weir_flow_leave_locked(f, job, &news->gone, now, news);
-            continue;
-        }
-        weir_job_move(job, WEIR_JOB_QUEUED);
-        weir_flow_ready_locked(f, job, false, now);
+    for (size_t i = 0; i < n; i++) {
+        weir_flow_unclaim_locked(f, jobs[i], now, news);
     }
     f->n_slots -= n_slots;
     weir_flow_news_locked(f, now, news);

@@ -13,6 +13,9 @@
  * Each call locks once, moves any number of jobs and fills *news, whose chains the caller
  * then carries on. No vtable, callback, log or free happens under the lock.
  *
+ * Events of one lane run one at a time. One thread may claim several of them, in order; what
+ * stands behind one that does not end as DONE without outputs goes back unbegun.
+ *
  * A lane opens when its event's outputs are with the sink, in order (sent), not at the
  * broker's confirmation; with a sink that does not keep order, at the confirmation. An event
  * is done when it is confirmed and every earlier event of its lane is done.
@@ -115,6 +118,8 @@ void weir_flow_admit(weir_flow *f, weir_chain *jobs, int64_t now, weir_flow_news
 /*
  * Claims up to cap jobs into out: jobs with task SETTLE first, else up to cap jobs to run.
  * Never mixes the two. *n_slots is what finish() (or give_back()) returns for them.
+ * Those to run may hold several of one lane: such a job may begin only when the one that it
+ * stands behind (job->behind) has ended as DONE and without outputs, on the same thread.
  * wall_ms: the time by which an event's age is told.
  */
 size_t weir_flow_take(weir_flow *f, weir_job **out, size_t cap, int64_t now,
@@ -129,8 +134,9 @@ void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n
 void weir_flow_pend(weir_flow *f, size_t n);
 
 /*
- * Verdicts in: job->call.verdict (already through weir_call_settle), or job->is_dropped. Jobs
- * to settle, done and gone come back in news; those that wait for a retry do not.
+ * Verdicts in: job->call.verdict (already through weir_call_settle), or job->is_dropped; what
+ * is still CLAIMED has not begun and is given back. Jobs to settle, done and gone come back in
+ * news; those that wait for a retry do not.
  */
 void weir_flow_finish(weir_flow *f, weir_job *const *jobs, size_t n, size_t n_slots,
                       int64_t now, weir_flow_news *news);
@@ -187,6 +193,8 @@ bool weir_flow_has(weir_flow *f, const weir_part *part, weir_pos pos);
 
 /* The last news without a lock: what sleepers look at before they sleep. */
 size_t weir_flow_hint_ready(weir_flow *f);
+/* Those that wait behind them in their lanes too, as far as these are not held up. */
+size_t weir_flow_hint_listed(weir_flow *f);
 int64_t weir_flow_hint_due_us(weir_flow *f);
 bool weir_flow_hint_room(weir_flow *f);
 

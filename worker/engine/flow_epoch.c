@@ -65,7 +65,8 @@ static void epoch_end_locked(weir_flow *f, weir_chain *jobs, weir_flow_news *new
 }
 
 /* Adds the jobs of no later epoch, up to that position, that wait behind this one in its lane;
- * returns how many. */
+ * returns how many. Those that its thread has claimed with it have not begun, and leave when
+ * they come back. */
 static size_t epoch_add_behind_locked(const weir_job *job, weir_pos last,
                                       weir_chain *ending)
 {
@@ -78,11 +79,15 @@ static size_t epoch_add_behind_locked(const weir_job *job, weir_pos last,
          node = node->next) {
         weir_job *behind = WEIR_CONTAINER_OF(node, weir_job, lane_node);
 
-        if (weir_job_get(behind) == WEIR_JOB_QUEUED &&
-            behind->ev.receipt.epoch <= job->ev.receipt.epoch &&
-            weir_pos_cmp(behind->ev.receipt.pos, last) <= 0) {
+        if (behind->ev.receipt.epoch > job->ev.receipt.epoch ||
+            weir_pos_cmp(behind->ev.receipt.pos, last) > 0) {
+            continue;
+        }
+        if (weir_job_get(behind) == WEIR_JOB_QUEUED) {
             weir_chain_add(ending, behind);
             n++;
+        } else if (job->is_active && weir_job_get(behind) == WEIR_JOB_CLAIMED) {
+            behind->is_dropped = true;
         }
     }
     return n;

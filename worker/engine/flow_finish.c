@@ -146,6 +146,12 @@ static bool flow_is_too_late(const weir_flow *f, const weir_job *job, int64_t du
            (weir_flow_is_retired(job) && due >= job->part->until_us);
 }
 
+/* Behind such an end the next of its lane may begin at once. */
+static bool flow_is_plain(const weir_job *job)
+{
+    return job->call.verdict == WEIR_DONE && job->call.n_outs == 0;
+}
+
 static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
                                    weir_flow_news *news)
 {
@@ -159,6 +165,7 @@ static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
         return;
     }
     flow_breaker_locked(f, job, now);
+    f->n_plain = flow_is_plain(job) ? f->n_plain + 1 : 0;
     switch (job->call.verdict) {
     case WEIR_DONE:
         if (job->call.n_outs > 0) {
@@ -171,7 +178,7 @@ static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
         job->is_sent = true;
         job->is_answered = true;
         if (job->lane != NULL) {
-            job->lane->active = NULL;
+            weir_lane_end(job->lane, job);
             weir_flow_open_locked(f, job->lane, now);
         }
         weir_flow_answered_locked(f, job, now, news);
@@ -205,8 +212,18 @@ void weir_flow_finish(weir_flow *f, weir_job *const *jobs, size_t n, size_t n_sl
     weir_lock_take(&f->lock);
     WEIR_ASSERT(f->n_slots >= n_slots);
     f->n_slots -= n_slots;
+    /* What has not begun goes back first: a verdict may mean that it must leave too. */
     for (size_t i = 0; i < n; i++) {
-        flow_finish_one_locked(f, jobs[i], now, news);
+        if (weir_job_get(jobs[i]) == WEIR_JOB_CLAIMED && !jobs[i]->is_dropped) {
+            weir_flow_unclaim_locked(f, jobs[i], now, news);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        const weir_job_state state = weir_job_get(jobs[i]);
+
+        if (state == WEIR_JOB_RUNNING || state == WEIR_JOB_CLAIMED) {
+            flow_finish_one_locked(f, jobs[i], now, news);
+        }
     }
     weir_flow_news_locked(f, now, news);
     weir_lock_give(&f->lock);

@@ -18,14 +18,21 @@ struct weir_flow {
     weir_rand rand;
     weir_lane_table lanes;
     weir_list parts;
-    weir_list ready; /* QUEUED, allowed to begin, as they were admitted */
-    /* The same, but for those that became ready later than they came: the next of a lane, a
-     * retry. By seq: whoever takes takes the oldest first, or a position that is committed
-     * would stay far behind what is done. */
+    /* QUEUED, as they were admitted. Those that may begin (is_ready), and others that stand
+     * behind these in their lanes: mostly they may when their turn comes, or whoever claims the
+     * earlier ones claims them too. One that may not when it comes to the front is parked: it
+     * is in no list until its lane opens. */
+    weir_list ready;
+    /* QUEUED and ready, but later than they came: parked before, given back, a retry. By seq:
+     * whoever takes takes the oldest first, or a position that is committed would stay far
+     * behind what is done. */
     weir_heap reopened;
+    size_t n_listed; /* in these two */
     uint64_t next_seq;
-    weir_list resend; /* SETTLING, to be sent (again) now */
-    weir_heap due;    /* WAITING, and SETTLING with a failed send */
+    uint64_t n_claims; /* so far; tells what the present one has taken */
+    unsigned n_plain;  /* events in a row that have ended as DONE without outputs */
+    weir_list resend;  /* SETTLING, to be sent (again) now */
+    weir_heap due;     /* WAITING, and SETTLING with a failed send */
     size_t n_jobs, n_ready, n_resend, n_waiting, n_settling;
     size_t n_slots; /* taken, of sub->concurrency */
     size_t n_again; /* jobs with a failed send: intake waits */
@@ -34,7 +41,7 @@ struct weir_flow {
     bool may_pend;   /* a call has been pending before */
 
     /* The last news, written under the lock, read without it. */
-    atomic_size_t hint_ready;
+    atomic_size_t hint_ready, hint_listed;
     atomic_llong hint_due_us;
     atomic_bool hint_room;
 
@@ -51,9 +58,13 @@ struct weir_flow {
 
 /* All of these: the caller holds the lock. */
 void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news);
-/* is_new: it has just been admitted, so it is the youngest. */
-void weir_flow_ready_locked(weir_flow *f, weir_job *job, bool is_new, int64_t now);
+/* It may begin. In the list of what is QUEUED it keeps its place. */
+void weir_flow_ready_locked(weir_flow *f, weir_job *job, int64_t now);
+/* Takes what is QUEUED out of what may be claimed. */
 void weir_flow_unready_locked(weir_flow *f, weir_job *job);
+/* CLAIMED, and it has not begun: QUEUED again, or gone. */
+void weir_flow_unclaim_locked(weir_flow *f, weir_job *job, int64_t now,
+                              weir_flow_news *news);
 /* Puts the lane's next job into ready if it may begin and is not there yet. */
 void weir_flow_open_locked(weir_flow *f, weir_lane *lane, int64_t now);
 /* The job leaves flow, part and lane and joins `to`; what was waiting for it in its lane

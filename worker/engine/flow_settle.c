@@ -12,11 +12,11 @@ static void settle_open_locked(weir_flow *f, weir_job *job, int64_t now)
 {
     weir_lane *lane = job->lane;
 
-    if (lane == NULL || lane->active != job || !job->is_sent ||
+    if (lane == NULL || !job->is_active || !job->is_sent ||
         (job->is_late_open && !job->is_answered)) {
         return;
     }
-    lane->active = NULL;
+    weir_lane_end(lane, job);
     weir_flow_open_locked(f, lane, now);
 }
 

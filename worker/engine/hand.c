@@ -10,32 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HAND_CLAIM_NS 50000 /* of work in one claim, by the mean */
-#define HAND_STALE_US 1000 /* unbegun jobs of a busy thread are taken back after this */
+#define HAND_CLAIM_NS 50000  /* of work in one claim, by the mean */
 #define HAND_BATCH_MAX 10000 /* of a batch function */
 #define HAND_LOCAL_RETRY_US 1000000
 #define HAND_STAY 8 /* turns of a thread on one line, where there are others */
-
-static unsigned long long span_of(unsigned lo, unsigned next, unsigned end)
-{
-    return (unsigned long long)lo | (unsigned long long)next << 16 |
-           (unsigned long long)end << 32;
-}
-
-static unsigned span_lo(unsigned long long span)
-{
-    return (unsigned)(span & 0xffff);
-}
-
-static unsigned span_next(unsigned long long span)
-{
-    return (unsigned)(span >> 16 & 0xffff);
-}
-
-static unsigned span_end(unsigned long long span)
-{
-    return (unsigned)(span >> 32 & 0xffff);
-}
 
 /* -- running ---------------------------------------------------------------------------- */
 
@@ -147,8 +125,8 @@ static void hand_judge(weir_line *line, weir_job *job, int64_t now)
     bool is_free = false;
     weir_status st;
 
-    if (job->is_dropped || job->ev.fault != WEIR_FAULT_NONE) {
-        return;
+    if (weir_job_get(job) == WEIR_JOB_CLAIMED || job->ev.fault != WEIR_FAULT_NONE) {
+        return; /* it has not begun, or never reached the function */
     }
     job->call.verdict = weir_call_settle(&job->call, &is_free);
     if (line->sub->timeout_us > 0 && now - job->begun_us > line->sub->timeout_us) {
@@ -184,9 +162,8 @@ static void hand_mean_update(weir_line *line, int64_t took_us, size_t n)
     weir_metric_observe_n(line->handler_seconds, took_us / (int64_t)n, n);
 }
 
-/* Hands finished jobs over: to the flow, and on from there. */
-static void hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
-                      int64_t now, weir_carrier who)
+void weir_hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
+                    int64_t now, weir_carrier who)
 {
     weir_flow_news news = { 0 };
 
@@ -202,24 +179,26 @@ static void hand_over_own(weir_hand *hand, weir_line *line, weir_job *const *job
                           size_t n, size_t n_slots, int64_t now)
 {
     hand->owed = line;
-    hand_over(line, jobs, n, n_slots, now, WEIR_CARRIER_FREE);
+    weir_hand_over(line, jobs, n, n_slots, now, WEIR_CARRIER_FREE);
 }
 
 /* -- a claim of single events ----------------------------------------------------------- */
 
-/* The next job of the claim, now the thread's alone; NULL: none is left. */
-static weir_job *hand_next(weir_hand *hand)
+/* The next job of the claim, now the thread's alone, and its index; NULL: none is left. */
+static weir_job *hand_next(weir_hand *hand, size_t *at)
 {
     unsigned long long span = atomic_load(&hand->span);
 
     for (;;) {
-        const unsigned next = span_next(span);
+        const unsigned next = weir_span_next(span);
 
-        if (next == span_end(span)) {
+        if (next == weir_span_end(span)) {
             return NULL;
         }
         if (atomic_compare_exchange_weak(
-                &hand->span, &span, span_of(span_lo(span), next + 1, span_end(span)))) {
+                &hand->span, &span,
+                weir_span_of(weir_span_lo(span), next + 1, weir_span_end(span)))) {
+            *at = next;
             return hand->jobs[next];
         }
     }
@@ -235,7 +214,7 @@ static size_t hand_close(weir_hand *hand)
     weir_lock_take(&hand->lock);
     span = atomic_exchange(&hand->span, 0);
     weir_lock_give(&hand->lock);
-    for (unsigned i = span_lo(span); i < span_next(span); i++) {
+    for (unsigned i = weir_span_lo(span); i < weir_span_next(span); i++) {
         if (hand->jobs[i] != NULL) {
             hand->jobs[n++] = hand->jobs[i];
         }
@@ -243,19 +222,25 @@ static size_t hand_close(weir_hand *hand)
     return n;
 }
 
-/* Runs one event. False: it is pending, and no longer the thread's. */
-static bool hand_run_one(const weir_hand *hand, weir_line *line, weir_job *job,
-                         void *local, int64_t now)
+/* Runs the event at `at`. False: it is pending, and no longer the thread's. */
+static bool hand_run_one(weir_hand *hand, size_t at, weir_job *job, void *local,
+                         int64_t now)
 {
+    weir_line *line = hand->line;
     weir_call *call = &job->call;
     bool is_final = true;
 
-    if (!hand_begin(line, job, now)) {
+    hand->is_plain[at] = false;
+    if ((job->behind != 0 && !hand->is_plain[job->behind - 1]) ||
+        !hand_begin(line, job, now)) {
         return true;
     }
     call->local = local;
     line->hops->run(line->host, local, &call, 1, &is_final);
-    if (!is_final && !hand->is_each) {
+    if (is_final) {
+        hand->is_plain[at] =
+            call->verdict == WEIR_DONE && call->n_outs == 0 && call->emit_errno == 0;
+    } else if (!hand->is_each) {
         /* If it has completed meanwhile, its slot is given back before it is taken: the
          * thread's own slot keeps the sum from going below zero. */
         weir_flow_pend(line->flow, 1);
@@ -263,12 +248,13 @@ static bool hand_run_one(const weir_hand *hand, weir_line *line, weir_job *job,
     return is_final;
 }
 
-/* This thread cannot run the function now: every job of the claim is UNAVAILABLE. */
+/* This thread cannot run the function now: every job of the claim is UNAVAILABLE, but for those
+ * behind another of their lane. */
 static void hand_refuse(weir_hand *hand, weir_line *line, weir_job **jobs, size_t n,
                         size_t n_slots, int64_t now)
 {
     for (size_t i = 0; i < n; i++) {
-        if (hand_begin(line, jobs[i], now)) {
+        if (jobs[i]->behind == 0 && hand_begin(line, jobs[i], now)) {
             weir_call_returned(&jobs[i]->call, WEIR_UNAVAILABLE);
         }
     }
@@ -281,7 +267,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     const int64_t begun = now;
     void *local = NULL;
     weir_job *job;
-    size_t n_done;
+    size_t n_done, at;
     size_t n_run = 0;
 
     if (hand_local_get(hand, line, now, &local) != WEIR_OK) {
@@ -294,16 +280,16 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
         weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
     }
     atomic_store(&hand->begun_us, now);
-    atomic_store(&hand->span, span_of(0, 0, (unsigned)n));
+    atomic_store(&hand->span, weir_span_of(0, 0, (unsigned)n));
     atomic_fetch_add_explicit(&line->n_running, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
-    while ((job = hand_next(hand)) != NULL) {
+    while ((job = hand_next(hand, &at)) != NULL) {
         if (n_run > 0 && n_run % 16 == 0) {
             now = weir_clock_us();
         }
         n_run++;
-        if (!hand_run_one(hand, line, job, local, now)) {
-            hand->jobs[span_next(atomic_load(&hand->span)) - 1] = NULL;
+        if (!hand_run_one(hand, at, job, local, now)) {
+            hand->jobs[at] = NULL;
         }
     }
     atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
@@ -564,9 +550,10 @@ weir_hand *weir_hand_new(weir_pool *pool)
     hand->jobs = calloc(hand->cap, sizeof(*hand->jobs));
     hand->calls = calloc(hand->cap, sizeof(*hand->calls));
     hand->is_final = calloc(hand->cap, sizeof(*hand->is_final));
+    hand->is_plain = calloc(hand->cap, sizeof(*hand->is_plain));
     weir_lock_init(&hand->lock, WEIR_RANK_ENGINE);
     if (hand->locals == NULL || hand->jobs == NULL || hand->calls == NULL ||
-        hand->is_final == NULL) {
+        hand->is_final == NULL || hand->is_plain == NULL) {
         weir_hand_free(hand);
         return NULL;
     }
@@ -580,73 +567,8 @@ void weir_hand_free(weir_hand *hand)
         free(hand->jobs);
         free(hand->calls);
         free(hand->is_final);
+        free(hand->is_plain);
         weir_lock_fini(&hand->lock);
         free(hand);
     }
-}
-
-/* -- relief ---------------------------------------------------------------- */
-
-/* What the tender takes from a claim. */
-typedef struct hand_relief {
-    weir_line *line;
-    weir_job *done[POOL_CLAIM];
-    weir_job *unbegun[POOL_CLAIM];
-    size_t n_done, n_unbegun;
-    bool is_each;
-} hand_relief;
-
-static void hand_take_relief(weir_hand *hand, hand_relief *relief)
-{
-    unsigned long long span;
-    unsigned next, end;
-
-    weir_lock_take(&hand->lock);
-    span = atomic_load(&hand->span);
-    do {
-        next = span_next(span);
-        end = span_end(span);
-        relief->n_done = relief->n_unbegun = 0;
-        if (next == 0) {
-            break;
-        }
-        relief->line = hand->line;
-        relief->is_each = hand->is_each;
-        for (unsigned i = span_lo(span); i + 1 < next; i++) {
-            if (hand->jobs[i] != NULL) {
-                relief->done[relief->n_done++] = hand->jobs[i];
-            }
-        }
-        for (unsigned i = next; i < end; i++) {
-            relief->unbegun[relief->n_unbegun++] = hand->jobs[i];
-        }
-    } while (!atomic_compare_exchange_weak(&hand->span, &span,
-                                           span_of(next - 1, next, next)));
-    weir_lock_give(&hand->lock);
-}
-
-bool weir_hand_relieve(weir_hand *hand, int64_t now)
-{
-    const int64_t begun = atomic_load(&hand->begun_us);
-    const unsigned long long span = atomic_load(&hand->span);
-    weir_flow_news news = { 0 };
-    hand_relief relief;
-
-    if (begun == 0 || span_next(span) == 0) {
-        return false;
-    }
-    if (now - begun <= HAND_STALE_US) {
-        return span_next(span) < span_end(span);
-    }
-    hand_take_relief(hand, &relief);
-    if (relief.n_unbegun > 0) {
-        weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun,
-                            relief.is_each ? relief.n_unbegun : 0, now, &news);
-        weir_line_carry(relief.line, &news, now, WEIR_CARRIER_OTHER);
-    }
-    if (relief.n_done > 0) {
-        hand_over(relief.line, relief.done, relief.n_done,
-                  relief.is_each ? relief.n_done : 0, now, WEIR_CARRIER_OTHER);
-    }
-    return false;
 }

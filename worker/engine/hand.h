@@ -1,8 +1,11 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hand - a handler thread and what it claims; shared by hand.c (claims and runs) and pool.c
- * (starts, tends and ends threads).
+ * hand - a handler thread and what it claims; shared by hand.c (claims and runs), hand_relief.c
+ * (the tender's side of it) and pool.c (starts, tends and ends threads).
+ *
+ * A claim may hold several jobs of one lane. Those behind one that does not end as DONE without
+ * outputs are passed over, and go back unbegun with the verdicts of the others.
  *
  * A thread claims several jobs only when they are known to be short (about 50 us of work by
  * the running mean). What it has claimed is a span of its array:
@@ -33,7 +36,9 @@ typedef struct weir_hand {
     pool_local *locals; /* by function; the thread's own */
     weir_job **jobs;    /* a claim; cap of them */
     weir_call **calls;  /* a batch; cap of them */
-    bool *is_final;
+    bool *is_final;     /* of a batch: its verdict is there */
+    /* of a claim: it has ended so that the next of its lane may begin */
+    bool *is_plain;
     size_t cap;
     weir_lock lock;     /* taken to end a claim, and by the tender to take from it */
     weir_line *line;    /* of the present claim */
@@ -57,12 +62,36 @@ struct weir_pool {
     weir_hand *hands;
 };
 
+static inline unsigned long long weir_span_of(unsigned lo, unsigned next, unsigned end)
+{
+    return (unsigned long long)lo | (unsigned long long)next << 16 |
+           (unsigned long long)end << 32;
+}
+
+static inline unsigned weir_span_lo(unsigned long long span)
+{
+    return (unsigned)(span & 0xffff);
+}
+
+static inline unsigned weir_span_next(unsigned long long span)
+{
+    return (unsigned)(span >> 16 & 0xffff);
+}
+
+static inline unsigned weir_span_end(unsigned long long span)
+{
+    return (unsigned)(span >> 32 & 0xffff);
+}
+
 /* A thread's struct without its thread. NULL: out of memory. */
 weir_hand *weir_hand_new(weir_pool *pool);
 void weir_hand_free(weir_hand *hand);
 /* Looks at every line once, beginning with another one each time, and does one piece of work.
  * False: there is none. The hand's thread. */
 bool weir_hand_work(weir_hand *hand);
+/* Hands finished jobs over: to the flow, and on from there. */
+void weir_hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
+                    int64_t now, weir_carrier who);
 /* Gives thread_fini what thread_init made. The hand's thread, at its end. */
 void weir_hand_fini_locals(weir_hand *hand);
 /* Takes from a claim what has been held up for a millisecond. True: something in it has not

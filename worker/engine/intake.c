@@ -20,6 +20,8 @@
 
 #define INTAKE_BATCH 1024     /* most events of one read */
 #define INTAKE_BATCH_MIN 64   /* where it begins: what is read sizes the next */
+#define INTAKE_AHEAD 2048     /* events that are read ahead of short functions */
+#define INTAKE_SHORT_NS 10000 /* short: all of these in 20 ms */
 #define INTAKE_WAIT_US 100000 /* of one read */
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
@@ -307,6 +309,17 @@ static size_t intake_prepare_all(weir_intake *in, size_t n, weir_buf *scratch,
     return n_kept;
 }
 
+/* True if threads have enough to do for now. With short functions more would only grow cold in
+ * the caches, and with little room it is not worth a read yet. */
+static bool intake_has_enough(const weir_line *line, size_t room, size_t n_want)
+{
+    const size_t n = weir_flow_hint_listed(line->flow);
+    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
+
+    return (n >= WEIR_LINE_LOW && room < n_want / 2) ||
+           (n >= INTAKE_AHEAD && mean_ns != 0 && mean_ns < INTAKE_SHORT_NS);
+}
+
 /* How many events may be read now. */
 static size_t intake_room(weir_intake *in)
 {
@@ -321,7 +334,9 @@ static size_t intake_room(weir_intake *in)
         return 0; /* see intake_hold_stashed() */
     }
     room = weir_budget_room(&line->share, in->n_want);
-    return in->n_stashed >= INTAKE_BATCH ? 0 : room;
+    return in->n_stashed >= INTAKE_BATCH || intake_has_enough(line, room, in->n_want)
+               ? 0
+               : room;
 }
 
 /* A full read asks for more the next time, one that is mostly empty for less: few jobs are

@@ -80,6 +80,9 @@ struct weir_job {
     weir_list lane_node;  /* in its lane, oldest first */
     weir_list part_node;  /* in its part, oldest first */
     uint64_t seq;         /* of its admission to the flow */
+    uint32_t
+        behind; /* CLAIMED: where the one before it in its lane stands in the same claim,
+                        from 1; 0: no such */
     weir_heap_node
         due;         /* WAITING: the retry; SETTLING: the next send; QUEUED: see flow */
     weir_lane *lane; /* NULL: none */
@@ -90,6 +93,9 @@ struct weir_job {
     uint8_t task;       /* weir_job_task */
     uint8_t reason;     /* weir_reason */
     uint8_t bucket;     /* of the budget, see budget.h */
+    bool is_ready;      /* QUEUED, and it may begin: counted in the flow's n_ready */
+    bool is_active;     /* counted in its lane's n_active */
+    bool is_fresh;      /* CLAIMED: the claim made it active */
     bool is_lent;       /* a pool thread or the sink has it */
     bool is_sent;       /* outputs are with the sink, in order */
     bool is_answered;   /* the sink has answered all of them well */

@@ -106,8 +106,9 @@ weir_lane *weir_lane_join(weir_lane_table *table, weir_job *job)
         lane->hash_next = *bucket;
         *bucket = lane;
         lane->next = NULL;
-        lane->active = NULL;
+        lane->n_active = 0;
         lane->n_again = 0;
+        lane->claim = 0;
         table->n_lanes++;
     }
     job->lane = lane;
@@ -134,9 +135,7 @@ void weir_lane_leave(weir_lane_table *table, weir_job *job)
     if (lane->next == job) {
         lane->next = lane_after(lane, job);
     }
-    if (lane->active == job) {
-        lane->active = NULL;
-    }
+    weir_lane_end(lane, job);
     weir_list_remove(&job->lane_node);
     job->lane = NULL;
     if (!weir_list_is_empty(&lane->jobs)) {
@@ -162,14 +161,40 @@ void weir_lane_leave(weir_lane_table *table, weir_job *job)
 
 weir_job *weir_lane_startable(const weir_lane *lane)
 {
-    return lane->active == NULL && lane->n_again == 0 ? lane->next : NULL;
+    return lane->n_active == 0 && lane->n_again == 0 ? lane->next : NULL;
 }
 
 void weir_lane_begin(weir_lane *lane, weir_job *job)
 {
-    WEIR_ASSERT(lane->active == NULL && lane->next == job);
-    lane->active = job;
+    WEIR_ASSERT(lane->next == job && !job->is_active);
+    job->is_active = true;
+    lane->n_active++;
     lane->next = lane_after(lane, job);
+}
+
+void weir_lane_unbegin(weir_lane *lane, weir_job *job)
+{
+    weir_lane_end(lane, job);
+    if (lane->next == NULL || job->seq < lane->next->seq) {
+        lane->next = job;
+    }
+}
+
+void weir_lane_end(weir_lane *lane, weir_job *job)
+{
+    if (job->is_active) {
+        WEIR_ASSERT(lane->n_active > 0);
+        job->is_active = false;
+        lane->n_active--;
+    }
+}
+
+weir_job *weir_lane_before(const weir_job *job)
+{
+    weir_list *node = job->lane_node.prev;
+
+    return node == &job->lane->jobs ? NULL
+                                    : WEIR_CONTAINER_OF(node, weir_job, lane_node);
 }
 
 bool weir_lane_is_first(const weir_job *job)

@@ -29,9 +29,14 @@ struct weir_lane {
     size_t large_cap;
     weir_list jobs; /* all unfinished, oldest first */
     weir_job *next; /* the oldest that has not begun; NULL: none */
-    /* CLAIMED, RUNNING, WAITING, or done and not yet with the sink */
-    weir_job *active;
+    /* CLAIMED, RUNNING, WAITING, or done and not yet with the sink: job->is_active. More than
+     * one only where one thread has claimed them all, to run them in order. */
+    uint32_t n_active;
     uint32_t n_again; /* failed sends that will be repeated: closed until then */
+    /* The flow's: the last claim that took of this lane, and where the last one stands in it,
+     * from 1. */
+    uint64_t claim;
+    uint32_t claim_at;
 };
 
 typedef struct weir_lane_table {
@@ -63,8 +68,15 @@ void weir_lane_leave(weir_lane_table *table, weir_job *job);
 
 /* The job that may begin now, or NULL: empty, one is active, or a send is due first. */
 weir_job *weir_lane_startable(const weir_lane *lane);
-/* The job has begun: it is active, the next is the one behind it. */
+/* The lane's next job has begun, perhaps behind others that are active: it is active too, the
+ * next is the one behind it. */
 void weir_lane_begin(weir_lane *lane, weir_job *job);
+/* It has not begun after all: the lane's next is this one, or an earlier one. */
+void weir_lane_unbegin(weir_lane *lane, weir_job *job);
+/* It is not active any more. Harmless if it was not. */
+void weir_lane_end(weir_lane *lane, weir_job *job);
+/* The job before this one in its lane, or NULL. */
+weir_job *weir_lane_before(const weir_job *job);
 /* True if no earlier job of its lane is unfinished. */
 bool weir_lane_is_first(const weir_job *job);
 

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 
 #define LINE_ACK_BATCH 256
-#define LINE_READY_LOW 256   /* fewer ready events: an intake is woken at once */
-#define LINE_FREED_MANY 1024 /* else when so many have ended */
+#define LINE_FREED_MANY 1024 /* ends after which an intake is woken in any case */
 
 static void line_metrics_init(weir_line *line)
 {
@@ -203,7 +202,7 @@ static void line_wake_intakes(weir_engine *e, size_t n_freed)
 
             if (!atomic_load_explicit(&in->wants_room, memory_order_relaxed) ||
                 (n_freed != SIZE_MAX &&
-                 weir_flow_hint_ready(line->flow) >= LINE_READY_LOW &&
+                 weir_flow_hint_listed(line->flow) >= WEIR_LINE_LOW &&
                  n_freed - atomic_load_explicit(&in->n_freed, memory_order_relaxed) <
                      LINE_FREED_MANY)) {
                 continue;

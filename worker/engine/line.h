@@ -176,6 +176,9 @@ struct weir_engine {
     size_t n_dests;
 };
 
+/* An intake that waits for room is woken when fewer events than this wait for threads. */
+#define WEIR_LINE_LOW 1024
+
 /* -- line.c -- */
 weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index,
                            weir_err *err);

@@ -118,7 +118,7 @@ static void lane_lets_one_job_begin_at_a_time_in_order(void **state)
     assert_ptr_equal(weir_lane_startable(lane), &s->jobs[0]);
     weir_lane_begin(lane, &s->jobs[0]);
     assert_null(weir_lane_startable(lane));
-    lane->active = NULL;
+    weir_lane_end(lane, &s->jobs[0]);
     assert_ptr_equal(weir_lane_startable(lane), &s->jobs[1]);
     assert_false(weir_lane_is_first(&s->jobs[1]));
     weir_lane_leave(&s->table, &s->jobs[0]);

@@ -1,0 +1,70 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hand_relief - what the tender takes from a thread that is held up; see hand.h. */
+#include "worker/engine/hand.h"
+
+#define HAND_STALE_US 1000 /* unbegun jobs of a busy thread are taken back after this */
+
+/* What the tender takes from a claim. */
+typedef struct hand_relief {
+    weir_line *line;
+    weir_job *done[POOL_CLAIM];
+    weir_job *unbegun[POOL_CLAIM];
+    size_t n_done, n_unbegun;
+    bool is_each;
+} hand_relief;
+
+static void hand_take_relief(weir_hand *hand, hand_relief *relief)
+{
+    unsigned long long span;
+    unsigned next, end;
+
+    weir_lock_take(&hand->lock);
+    span = atomic_load(&hand->span);
+    do {
+        next = weir_span_next(span);
+        end = weir_span_end(span);
+        relief->n_done = relief->n_unbegun = 0;
+        if (next == 0) {
+            break;
+        }
+        relief->line = hand->line;
+        relief->is_each = hand->is_each;
+        for (unsigned i = weir_span_lo(span); i + 1 < next; i++) {
+            if (hand->jobs[i] != NULL) {
+                relief->done[relief->n_done++] = hand->jobs[i];
+            }
+        }
+        for (unsigned i = next; i < end; i++) {
+            relief->unbegun[relief->n_unbegun++] = hand->jobs[i];
+        }
+    } while (!atomic_compare_exchange_weak(&hand->span, &span,
+                                           weir_span_of(next - 1, next, next)));
+    weir_lock_give(&hand->lock);
+}
+
+bool weir_hand_relieve(weir_hand *hand, int64_t now)
+{
+    const int64_t begun = atomic_load(&hand->begun_us);
+    const unsigned long long span = atomic_load(&hand->span);
+    weir_flow_news news = { 0 };
+    hand_relief relief;
+
+    if (begun == 0 || weir_span_next(span) == 0) {
+        return false;
+    }
+    if (now - begun <= HAND_STALE_US) {
+        return weir_span_next(span) < weir_span_end(span);
+    }
+    hand_take_relief(hand, &relief);
+    if (relief.n_unbegun > 0) {
+        weir_flow_give_back(relief.line->flow, relief.unbegun, relief.n_unbegun,
+                            relief.is_each ? relief.n_unbegun : 0, now, &news);
+        weir_line_carry(relief.line, &news, now, WEIR_CARRIER_OTHER);
+    }
+    if (relief.n_done > 0) {
+        weir_hand_over(relief.line, relief.done, relief.n_done,
+                       relief.is_each ? relief.n_done : 0, now, WEIR_CARRIER_OTHER);
+    }
+    return false;
+}
