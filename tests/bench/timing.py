@@ -15,6 +15,7 @@ from servers import BenchError
 
 WARM_S = 4  # joins the group, and is not measured
 MEASURED_S = 10
+MOST_PAIRS = 3  # each run has a hundred thousand events, and takes a quarter of a minute
 BROKER_S = 20  # a load before the first figure: Java compiles what it runs often
 
 
@@ -87,7 +88,7 @@ def start_latency(bench: Bench) -> Result:
     timed = Timed(10_000)
     warm_broker(bench)
     raw, weir = Series("raw"), Series("weir")
-    for _ in range(bench.pairs):
+    for _ in range(min(bench.pairs, MOST_PAIRS)):
         raw.samples.append(timed.raw(bench, is_copy=False))
         weir.samples.append(timed.weir(bench, is_copy=False))
     checks = [Check(f"{name} to function start, ms", weir.latency(name) / 1000,
@@ -100,7 +101,7 @@ def result_latency(bench: Bench) -> Result:
     timed = Timed(5_000)
     warm_broker(bench)
     raw, weir = Series("raw"), Series("weir")
-    for _ in range(bench.pairs):
+    for _ in range(min(bench.pairs, MOST_PAIRS)):
         raw.samples.append(timed.raw(bench, is_copy=True))
         weir.samples.append(timed.weir(bench, is_copy=True))
     return Result([raw, weir], [Check("p99 to the result on its topic, ms", weir.latency("p99") / 1000,
@@ -110,7 +111,7 @@ def result_latency(bench: Bench) -> Result:
 def slow_key(bench: Bench) -> Result:
     warm_broker(bench)
     without, beside = Series("weir, fast keys alone"), Series("weir, beside a slow key")
-    for _ in range(bench.pairs):
+    for _ in range(min(bench.pairs, MOST_PAIRS)):
         without.samples.append(Timed(5_000).weir(bench, is_copy=False))
         beside.samples.append(Timed(5_000, slow_ms=1000).weir(bench, is_copy=False))
     return Result([without, beside], [Check("p99 of the fast keys, of that without",
