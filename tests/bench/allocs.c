@@ -13,7 +13,7 @@
  */
 #include "tests/bench/meter.h"
 
-#include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdatomic.h>
@@ -158,4 +158,17 @@ void *aligned_alloc(size_t align, size_t size)
 {
     allocs_count(__builtin_return_address(0));
     return __libc_memalign(align, size);
+}
+
+int posix_memalign(void **out, size_t align, size_t size)
+{
+    void *fresh;
+
+    allocs_count(__builtin_return_address(0));
+    fresh = __libc_memalign(align, size);
+    if (fresh == NULL) {
+        return ENOMEM;
+    }
+    *out = fresh;
+    return 0;
 }

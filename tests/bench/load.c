@@ -11,7 +11,7 @@
  * CLOCK_MONOTONIC in nanoseconds. For the first WARM seconds they are 0: not measured. Each
  * SLOW_MS (0: never) one event with the key "slow" comes in between. With RESULTS, that topic
  * is read at the same time, and the age of its payloads measured: from the plan to a result
- * that a reader of the topic sees.
+ * that a reader of the topic sees. The sender waits 1 ms (linger.ms) to fill its batches.
  *
  * Prints one line of JSON: sent (events), late_us (99.9 percent were sent no later than that),
  * results, and the histogram of the results.
