@@ -41,11 +41,37 @@ static void event_drop_value(weir_event *ev)
 
 static void event_drop_native(weir_event *ev)
 {
-    if (ev->native != NULL && ev->native_free != NULL) {
+    if (ev->native != NULL && ev->natives_free != NULL) {
+        ev->natives_free(ev->native_owner, &ev->native, 1);
+    } else if (ev->native != NULL && ev->native_free != NULL) {
         ev->native_free(ev->native);
     }
     ev->native = NULL;
     ev->native_free = NULL;
+    ev->natives_free = NULL;
+}
+
+void weir_ev_natives_flush(weir_ev_natives *natives)
+{
+    if (natives->n > 0) {
+        natives->free(natives->owner, natives->natives, natives->n);
+        natives->n = 0;
+    }
+}
+
+void weir_ev_end_into(weir_event *ev, weir_ev_natives *natives)
+{
+    if (ev->native != NULL && ev->natives_free != NULL) {
+        if (natives->n == sizeof(natives->natives) / sizeof(natives->natives[0]) ||
+            natives->free != ev->natives_free || natives->owner != ev->native_owner) {
+            weir_ev_natives_flush(natives);
+            natives->free = ev->natives_free;
+            natives->owner = ev->native_owner;
+        }
+        natives->natives[natives->n++] = ev->native;
+        ev->native = NULL;
+    }
+    weir_ev_end(ev);
 }
 
 void weir_ev_end(weir_event *ev)

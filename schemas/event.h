@@ -73,6 +73,9 @@ struct weir_event {
     weir_arena *arena; /* for headers, values, copies; the caller's */
     void *native;      /* the client's message that the slices point into */
     void (*native_free)(void *native); /* any thread */
+    /* In place of native_free, for many of one owner at once; NULL: native_free. */
+    void (*natives_free)(void *owner, void *const *natives, size_t n);
+    void *native_owner;
 
     bool is_decoded;
     bool value_borrows; /* the value points into data */
@@ -93,6 +96,19 @@ struct weir_event {
 void weir_ev_begin(weir_event *ev, weir_arena *arena);
 /* Gives back what the event holds; the arena itself stays the caller's. */
 void weir_ev_end(weir_event *ev);
+
+/* Messages of the client that are waiting to be given back together. Zeroed: none. */
+typedef struct weir_ev_natives {
+    void (*free)(void *owner, void *const *natives, size_t n);
+    void *owner;
+    size_t n;
+    void *natives[64];
+} weir_ev_natives;
+
+/* The same as weir_ev_end(), but the client's message may wait in *natives. */
+void weir_ev_end_into(weir_event *ev, weir_ev_natives *natives);
+/* Gives back all that wait. */
+void weir_ev_natives_flush(weir_ev_natives *natives);
 
 /*
  * Copies data, key and headers into the arena and gives the client's message back. A value

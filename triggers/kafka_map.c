@@ -322,7 +322,7 @@ void weir_kafka_map_alarm(weir_kafka_reader *src)
             snprintf(text, sizeof(text),
                      "%s%lld follows another record than the one that was committed: "
                      "the topic was made anew or has lost records",
-                     part->where, (long long)part->position);
+                     part->where_text, (long long)part->position);
             weir_kafka_part_trouble(src, part, WEIR_TROUBLE_RECREATED, text);
         }
     }

@@ -135,12 +135,13 @@ weir_kafka_part *weir_kafka_part_get(weir_kafka_reader *src, const char *topic,
     const size_t len = strlen(src->setup->queue_name) + strlen(topic) + 24;
 
     part = calloc(1, sizeof(*part));
-    if (part == NULL || (part->where = malloc(len)) == NULL) {
+    if (part == NULL || (part->where_text = malloc(len)) == NULL) {
         free(part);
         return NULL;
     }
-    snprintf(part->where, len, "%s:%s/%d@", src->setup->queue_name, topic,
+    snprintf(part->where_text, len, "%s:%s/%d@", src->setup->queue_name, topic,
              (int)partition);
+    part->where = weir_slice_of(part->where_text);
     part->partition = partition;
     part->topic = of->name;
     part->committed = -1;
@@ -312,7 +313,7 @@ void weir_kafka_parts_fini(weir_kafka_reader *src)
         weir_track_fini(&src->parts[i]->track);
         free(src->parts[i]->stash);
         free(src->parts[i]->known.runs);
-        free(src->parts[i]->where);
+        free(src->parts[i]->where_text);
         free(src->parts[i]);
     }
     for (size_t i = 0; i < src->n_topics; i++) {

@@ -137,13 +137,13 @@ void weir_kafka_place_judge(weir_kafka_reader *src, weir_kafka_part *part)
         snprintf(text, sizeof(text),
                  "%s%lld lies beyond the end %lld: the topic was made anew or has lost "
                  "records",
-                 part->where, (long long)part->position, (long long)high);
+                 part->where_text, (long long)part->position, (long long)high);
         weir_kafka_part_trouble(src, part, WEIR_TROUBLE_RECREATED, text);
     } else if (part->position < low && src->setup->stop_on_lost_position) {
         part->is_out_of_range = false;
         part->is_stopped = true;
         snprintf(text, sizeof(text),
-                 "%s%lld is gone by retention, the earliest is %lld", part->where,
+                 "%s%lld is gone by retention, the earliest is %lld", part->where_text,
                  (long long)part->position, (long long)low);
         weir_kafka_part_trouble(src, part, WEIR_TROUBLE_LOST_POSITION, text);
     } else {

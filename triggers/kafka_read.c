@@ -16,19 +16,16 @@
 #define READ_EVENT_COST 400 /* what the client keeps for a record beyond its bytes */
 #define READ_MISSING_US 3000000
 
-/* A message that an event borrows. In the event's arena. */
-typedef struct read_lent {
-    rd_kafka_message_t *msg;
-    weir_kafka_client *client;
-} read_lent;
-
-static void read_lent_free(void *native)
+/* Messages that events have borrowed. Any thread: mostly one that did not fetch them. */
+static void read_give_back(void *owner, void *const *msgs, size_t n)
 {
-    read_lent *lent = native;
-    weir_kafka_client *client = lent->client;
+    weir_kafka_client *client = owner;
 
-    rd_kafka_message_destroy(lent->msg);
-    atomic_fetch_sub(&client->n_live, 1);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_message_destroy(msgs[i]);
+    }
+    /* Last: at 0 the client may be freed. */
+    atomic_fetch_sub(&client->n_live, n);
 }
 
 /* -------------------------------------------------------------- messages to events ---- */
@@ -64,11 +61,7 @@ static bool read_fill(weir_kafka_reader *src, weir_event *ev, weir_kafka_part *p
                       rd_kafka_message_t *msg)
 {
     rd_kafka_timestamp_type_t type;
-    read_lent *lent = weir_arena_alloc(ev->arena, sizeof(*lent));
 
-    if (lent == NULL) {
-        return false;
-    }
     ev->bytes = msg->len + msg->key_len + READ_EVENT_COST;
     ev->data = (weir_slice){ msg->payload, msg->len };
     ev->key = (weir_slice){ msg->key, msg->key_len };
@@ -78,16 +71,15 @@ static bool read_fill(weir_kafka_reader *src, weir_event *ev, weir_kafka_part *p
     const int64_t time_ms = rd_kafka_message_timestamp(msg, &type);
 
     ev->time_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : time_ms;
-    ev->where = weir_slice_of(part->where);
+    ev->where = part->where;
     ev->topic = part->topic;
     ev->partition = part->partition;
     ev->receipt = (weir_receipt){ .part = part->index,
                                   .epoch = part->epoch,
                                   .pos = { .hi = (uint64_t)msg->offset } };
-    *lent = (read_lent){ .msg = msg, .client = src->client };
-    ev->native = lent;
-    ev->native_free = read_lent_free;
-    atomic_fetch_add(&src->client->n_live, 1);
+    ev->native = msg;
+    ev->native_owner = src->client;
+    ev->natives_free = read_give_back;
     if (msg->len + msg->key_len > src->setup->max_event) {
         weir_ev_fault(ev, WEIR_FAULT_TOO_LARGE, "%zu bytes are over max_event, %zu",
                       msg->len + msg->key_len, src->setup->max_event);
@@ -110,7 +102,7 @@ static void read_leader_locked(weir_kafka_part *part, int64_t offset, int32_t ep
 static int32_t read_epoch_of(const weir_event *ev)
 {
 #if RD_KAFKA_VERSION >= 0x020100ff
-    return rd_kafka_message_leader_epoch(((const read_lent *)ev->native)->msg);
+    return rd_kafka_message_leader_epoch(ev->native);
 #else
     (void)ev;
     return -1;
@@ -130,13 +122,15 @@ static void read_print(weir_kafka_part *part, const weir_event *ev)
     weir_kafka_map_print(part, &print);
 }
 
-/* Puts events [*n_tracked, n) on their trackers; there is room. */
+/* Puts events [*n_tracked, n) on their trackers, which have room, and counts them as lent. */
 static void read_track(weir_kafka_reader *src, weir_event *const *evs,
                        size_t *n_tracked, size_t n)
 {
     if (*n_tracked == n) {
         return;
     }
+    /* Before any of them can be given back. */
+    atomic_fetch_add(&src->client->n_live, n - *n_tracked);
     weir_lock_take(&src->lock);
     for (size_t i = *n_tracked; i < n; i++) {
         weir_kafka_part *part = src->parts[evs[i]->receipt.part];
@@ -196,7 +190,7 @@ static void read_bad(weir_kafka_reader *src, weir_kafka_part *part,
              part->topic, (int)part->partition, (long long)msg->offset,
              rd_kafka_message_errstr(msg));
     if (part->n_bad >= TIMES) {
-        snprintf(text, sizeof(text), "%s%lld cannot be read: %s", part->where,
+        snprintf(text, sizeof(text), "%s%lld cannot be read: %s", part->where_text,
                  (long long)msg->offset, rd_kafka_message_errstr(msg));
         weir_kafka_part_trouble(src, part, WEIR_TROUBLE_UNDECODABLE, text);
     }

@@ -332,7 +332,7 @@ static weir_status source_skip(void *self, const char *topic, int32_t partition,
     return is_done ? WEIR_OK
                    : weir_fail(err, WEIR_ENOENT,
                                "%s%lld is neither stuck nor unfinished here",
-                               part->where, (long long)offset);
+                               part->where_text, (long long)offset);
 }
 
 static bool source_close(void *self, int64_t until_us)
@@ -357,6 +357,12 @@ static bool source_close(void *self, int64_t until_us)
     while (src->old != NULL) {
         weir_kafka_client *old = src->old;
 
+        /* The last may be on their way: events are ended in batches. */
+        while (atomic_load(&old->n_live) > 0 && weir_clock_us() < until_us) {
+            const unsigned seen = weir_signal_read(&src->signal);
+
+            weir_signal_wait(&src->signal, seen, weir_clock_us() + 1000);
+        }
         if (atomic_load(&old->n_live) > 0) {
             return false; /* somebody still reads what the client owns */
         }

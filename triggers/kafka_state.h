@@ -47,7 +47,8 @@ typedef struct weir_kafka_part {
     uint32_t index;
     int32_t partition;
     const char *topic;
-    char *where; /* "kafka:orders/3@" */
+    char *where_text; /* "kafka:orders/3@" */
+    weir_slice where; /* the same */
 
     /* intake */
     bool is_assigned;

@@ -137,9 +137,9 @@ size_t weir_line_jobs_new(weir_intake *in, weir_job **out, size_t n)
 }
 
 /* Back to how calloc left it, but for what is kept. */
-static void line_job_clear(weir_job *job)
+static void line_job_clear(weir_job *job, weir_ev_natives *natives)
 {
-    weir_ev_end(&job->ev);
+    weir_ev_end_into(&job->ev, natives);
     if (job->call.arena != NULL) {
         weir_arena_reset(&job->out_arena);
         job->call.arena = NULL;
@@ -184,8 +184,11 @@ static void line_jobs_keep(weir_intake *in, weir_chain *jobs)
 void weir_line_job_free(weir_intake *in, weir_job *job)
 {
     weir_chain one = { 0 };
+    weir_ev_natives natives;
 
-    line_job_clear(job);
+    natives.n = 0; /* the rest is written before it is read */
+    line_job_clear(job, &natives);
+    weir_ev_natives_flush(&natives);
     weir_chain_add(&one, job);
     line_jobs_keep(in, &one);
 }
@@ -350,10 +353,12 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     line_acks acks = { .is_giveback = is_giveback };
     weir_chain kept = { 0 };
     weir_intake *kept_in = NULL;
+    weir_ev_natives natives;
 
     if (chain->head == NULL) {
         return;
     }
+    natives.n = 0; /* the rest is written before it is read */
     if (!is_giveback) {
         line_count_ends(line, chain, now);
     }
@@ -374,9 +379,10 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
             line_jobs_keep(kept_in, &kept);
             kept_in = in;
         }
-        line_job_clear(job);
+        line_job_clear(job, &natives);
         weir_chain_add(&kept, job);
     }
+    weir_ev_natives_flush(&natives);
     line_jobs_keep(kept_in, &kept);
 }
 

@@ -397,11 +397,72 @@ static void positions_read_back_as_they_were_written(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Counts what it is given back, and how often; the owner is the counter. */
+typedef struct owner {
+    size_t n, n_calls, sum;
+} owner;
+
+static void owner_take(void *arg, void *const *natives, size_t n)
+{
+    owner *o = arg;
+
+    o->n += n;
+    o->n_calls++;
+    for (size_t i = 0; i < n; i++) {
+        o->sum += *(const size_t *)natives[i];
+    }
+}
+
+static void messages_are_given_back_together_each_once(void **state)
+{
+    enum { MANY = 150 };
+    fixture *fx = *state;
+    owner first = { 0 }, second = { 0 };
+    size_t msgs[MANY + 1], sum = 0;
+    weir_ev_natives natives = { 0 };
+
+    for (size_t i = 0; i <= MANY; i++) {
+        msgs[i] = i + 1;
+        sum += i < MANY ? i + 1 : 0;
+        weir_ev_begin(&fx->ev, &fx->arena);
+        fx->ev.native = &msgs[i];
+        fx->ev.native_owner = i < MANY ? &first : &second;
+        fx->ev.natives_free = owner_take;
+        weir_ev_end_into(&fx->ev, &natives);
+        weir_ev_end(&fx->ev); /* nothing is left in it */
+    }
+    assert_int_equal(first.n, MANY); /* another owner's ends the batch */
+    assert_int_equal(first.sum, sum);
+    assert_in_range(first.n_calls, 2, 5);
+    assert_int_equal(second.n, 0);
+    weir_ev_natives_flush(&natives);
+    weir_ev_natives_flush(&natives);
+    assert_int_equal(second.n, 1);
+    assert_int_equal(second.n_calls, 1);
+}
+
+static void owning_gives_back_to_an_owner_too(void **state)
+{
+    fixture *fx = *state;
+    owner o = { 0 };
+    size_t msg = 7;
+
+    fx->ev.data = WEIR_SLICE_LIT("abc");
+    fx->ev.native = &msg;
+    fx->ev.native_owner = &o;
+    fx->ev.natives_free = owner_take;
+    assert_int_equal(weir_ev_own(&fx->ev), WEIR_OK);
+    assert_int_equal(o.n, 1);
+    assert_int_equal(o.sum, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(owning_copies_what_was_borrowed_and_gives_the_message_back),
         T(owning_keeps_absent_apart_from_empty),
+        T(messages_are_given_back_together_each_once),
+        T(owning_gives_back_to_an_owner_too),
         T(a_json_value_survives_owning),
         T(a_value_that_borrows_is_dropped_and_decodes_again),
         T(attributes_move_with_their_headers),
