@@ -171,6 +171,7 @@ void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
     WEIR_ASSERT(!part->is_assigned);
     part->is_assigned = true;
     part->is_held = false;
+    src->is_all_held = false;
     part->is_stopped = false;
     part->position = position;
     part->trouble = WEIR_TROUBLE_NONE;
@@ -208,6 +209,7 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
     weir_lock_give(&src->lock);
     part->is_assigned = false;
     part->is_held = false;
+    atomic_store(&src->has_holds, true); /* are all that are left held? */
     part->is_fresh = false;
     part->is_other_log = false;
     src->n_full -= part->is_full;

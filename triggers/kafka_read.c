@@ -339,16 +339,16 @@ static void read_take_stash(weir_kafka_reader *src, read_take *take)
 
 /*
  * A part that is held is taken out of the forward only when its stash has grown. A queue of its
- * own fills up and stops its fetching, while idle partitions of the same broker are asked for
- * data with a request that waits for half a second, and no other is sent meanwhile: a short
- * hold must not cost that.
+ * own is filled as far as the common one would be, for each such part, and then stops its
+ * fetching, while idle partitions of the same broker are asked for data with a request that
+ * waits for half a second, and no other is sent meanwhile: a short hold must not cost that.
  */
 static void read_hold_back(weir_kafka_reader *src, weir_kafka_part *part)
 {
     if (part->is_held && part->is_forwarded &&
-        (part->n_stash >= src->pace.full_events / 8 ||
-         src->n_stashed >= src->pace.full_events / 2 ||
-         src->stashed_bytes >= src->pace.full_bytes / 4)) {
+        (part->n_stash >= src->pace.full_events / 2 ||
+         src->n_stashed >= src->pace.full_events ||
+         src->stashed_bytes >= src->pace.full_bytes / 2)) {
         weir_kafka_part_forward(src, part, false);
     }
 }
@@ -448,7 +448,7 @@ size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
     if (src->has_stash) {
         read_take_stash(src, &take);
     }
-    while (take.n < cap && !src->wants_new) {
+    while (take.n < cap && !src->wants_new && !src->is_all_held) {
         const size_t room = cap - take.n;
         const size_t most = room < WEIR_KAFKA_BATCH ? room : WEIR_KAFKA_BATCH;
         const size_t n = read_batch(src, most);

@@ -30,6 +30,8 @@ static void source_apply_holds(weir_kafka_reader *src)
     if (!atomic_exchange(&src->has_holds, false)) {
         return;
     }
+    bool is_all_held = src->n_parts > 0;
+
     for (size_t i = 0; i < src->n_parts; i++) {
         weir_kafka_part *part = src->parts[i];
 
@@ -37,6 +39,7 @@ static void source_apply_holds(weir_kafka_reader *src)
         const bool wants_hold = part->is_live && (part->wants_hold || part->is_full);
 
         weir_lock_give(&src->lock);
+        is_all_held = is_all_held && (wants_hold || !part->is_assigned);
         if (!part->is_assigned || part->queue == NULL || wants_hold == part->is_held) {
             continue;
         }
@@ -47,6 +50,7 @@ static void source_apply_holds(weir_kafka_reader *src)
             src->has_stash = true; /* forwarded when the stash has been given */
         }
     }
+    src->is_all_held = is_all_held;
 }
 
 static void source_renew(weir_kafka_reader *src)

@@ -136,7 +136,8 @@ typedef struct weir_kafka_reader {
     bool is_closing;
     int64_t close_us; /* while closing: no function is waited for after this */
     bool has_stash;
-    size_t n_stashed, stashed_bytes;             /* of all parts */
+    size_t n_stashed, stashed_bytes; /* of all parts */
+    bool is_all_held; /* every assigned part: nothing is taken from the client */
     rd_kafka_message_t *batch[WEIR_KAFKA_BATCH]; /* of one call of the client */
     weir_kafka_pace pace;
     uint32_t *runs;      /* WEIR_ACK_MAP_MAX_RUNS of them, for one map at a time */
