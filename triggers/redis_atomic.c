@@ -4,6 +4,7 @@
 #include "triggers/redis_atomic.h"
 
 #include "triggers/redis_atomic_state.h"
+#include "triggers/redis_sink.h"
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
 
@@ -136,9 +137,24 @@ static weir_status atomic_probe(void *arg, void *const *targets, size_t n,
 {
     redis_atomic *self = WEIR_CAST(redis_atomic, arg, WEIR_REDIS_ATOMIC_TAG);
     const weir_source_setup *source = self->setup->source_setup;
+    weir_slice *names = calloc(n + 1, sizeof(*names));
+    const weir_redis_proof proof = { .group = source->group,
+                                     .streams = source->topics,
+                                     .n_streams = source->n_topics,
+                                     .targets = names,
+                                     .n_targets = n };
+    weir_status st;
 
-    return weir_redis_script_prove(self->queue, self->name, source, targets, n,
-                                   weir_clock_us() + timeout_us, err);
+    if (names == NULL) {
+        return weir_fail(err, WEIR_ENOMEM, "redis: out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        names[i] = weir_redis_target_stream(targets[i]);
+    }
+    st = weir_redis_script_prove(self->queue, self->name, &proof,
+                                 weir_clock_us() + timeout_us, err);
+    free(names);
+    return st;
 }
 
 static bool atomic_close(void *arg, int64_t until_us)

@@ -146,20 +146,25 @@ size_t weir_redis_batch_key(const weir_redis_batch *batch, const void *target)
     return SIZE_MAX;
 }
 
-bool weir_redis_batch_prove(weir_redis_batch *batch, const void *target)
+/* False: there are too many. */
+static bool script_add_key(weir_redis_batch *batch, weir_redis_key key)
 {
-    if (weir_redis_batch_key(batch, target) != SIZE_MAX) {
-        return true;
-    }
     if (batch->n_keys == WEIR_REDIS_BATCH_KEYS) {
         return false;
     }
     batch->next_key = batch->n_keys;
-    batch->keys[batch->n_keys++] =
-        (weir_redis_key){ .name = weir_redis_target_stream(target),
-                          .limit = weir_redis_target_limit(target),
-                          .target = target };
+    batch->keys[batch->n_keys++] = key;
     return true;
+}
+
+static bool script_add_target(weir_redis_batch *batch, const void *target)
+{
+    const weir_redis_key key = { .name = weir_redis_target_stream(target),
+                                 .limit = weir_redis_target_limit(target),
+                                 .target = target };
+
+    return weir_redis_batch_key(batch, target) != SIZE_MAX ||
+           script_add_key(batch, key);
 }
 
 weir_status weir_redis_batch_add(weir_redis_batch *batch, weir_settle_item *item)
@@ -183,7 +188,7 @@ weir_status weir_redis_batch_add(weir_redis_batch *batch, weir_settle_item *item
         return WEIR_EFULL;
     }
     for (const weir_out *out = item->outs; out != NULL; out = out->next) {
-        if (!weir_redis_batch_prove(batch, out->target)) {
+        if (!script_add_target(batch, out->target)) {
             batch->n_keys = n_keys;
             batch->next_key = next_key;
             return batch->n > 0 ? WEIR_EFULL : WEIR_EINVAL;
@@ -432,9 +437,19 @@ static weir_status script_ask(weir_redis_conn *conn, const weir_redis_batch *bat
     return st;
 }
 
+/* A batch without entries for targets[from..from+n). */
+static void script_begin_proof(weir_redis_batch *batch, const weir_redis_proof *proof,
+                               size_t from, size_t n)
+{
+    weir_redis_batch_begin(batch, proof->streams, proof->n_streams);
+    for (size_t i = from; i < from + n; i++) {
+        /* What has no place is proved when it is written. */
+        (void)script_add_key(batch, (weir_redis_key){ .name = proof->targets[i] });
+    }
+}
+
 weir_status weir_redis_script_prove(const weir_redis_queue *queue, const char *client,
-                                    const weir_source_setup *source,
-                                    void *const *targets, size_t n, int64_t until_us,
+                                    const weir_redis_proof *proof, int64_t until_us,
                                     weir_err *err)
 {
     weir_redis_batch *batch = calloc(1, sizeof(*batch));
@@ -445,24 +460,17 @@ weir_status weir_redis_script_prove(const weir_redis_queue *queue, const char *c
     if (batch == NULL) {
         return weir_fail(err, WEIR_ENOMEM, "redis: out of memory");
     }
-    weir_redis_batch_begin(batch, source->topics, source->n_topics);
-    for (size_t i = 0; i < n; i++) {
-        if (!weir_redis_batch_prove(batch, targets[i])) {
-            break; /* the rest is proved when it is written */
-        }
-    }
     if ((st = weir_redis_conn_new(queue, client, -1, &conn, err)) != WEIR_OK ||
         (st = weir_redis_conn_open(conn, until_us, err)) != WEIR_OK) {
         goto out;
     }
-    st = script_ask(conn, batch, source->group, until_us, &is_unnamed, err);
-    for (size_t i = 0; i < n && is_unnamed; i++) {
+    script_begin_proof(batch, proof, 0, proof->n_targets);
+    st = script_ask(conn, batch, proof->group, until_us, &is_unnamed, err);
+    for (size_t i = 0; i < proof->n_targets && is_unnamed; i++) {
         bool is_this = false;
 
-        weir_redis_batch_begin(batch, source->topics, source->n_topics);
-        (void)weir_redis_batch_prove(batch, targets[i]);
-        if (script_ask(conn, batch, source->group, until_us, &is_this, err) !=
-            WEIR_OK) {
+        script_begin_proof(batch, proof, i, 1);
+        if (script_ask(conn, batch, proof->group, until_us, &is_this, err) != WEIR_OK) {
             break; /* err names it now */
         }
     }

@@ -46,8 +46,6 @@ void weir_redis_batch_begin(weir_redis_batch *batch, const char *const *streams,
 /* WEIR_OK; WEIR_EFULL: it has no place in this batch, send it and begin another; WEIR_EINVAL: it
  * has none in any. */
 weir_status weir_redis_batch_add(weir_redis_batch *batch, weir_settle_item *item);
-/* A key that is only proved, for a batch without items. */
-bool weir_redis_batch_prove(weir_redis_batch *batch, const void *target);
 /* Appends the command; false: out of memory, nothing that may be sent is in out. */
 bool weir_redis_batch_write(const weir_redis_batch *batch, const char *group,
                             const char *consumer, weir_buf *out);
@@ -80,15 +78,23 @@ weir_status weir_redis_batch_read(const weir_redis_batch *batch,
 /* The index of the key of an output; SIZE_MAX: none. */
 size_t weir_redis_batch_key(const weir_redis_batch *batch, const void *target);
 
+/* What is to be proved. */
+typedef struct weir_redis_proof {
+    const char *group;
+    const char *const *streams; /* that are read */
+    size_t n_streams;
+    const weir_slice *targets; /* streams that are written */
+    size_t n_targets;
+} weir_redis_proof;
+
 /*
- * Runs the script for no entry at all: may every stream of the source be acknowledged, and each
- * of these targets be written, in one script? Changes nothing. client is shown in CLIENT LIST.
+ * Runs the script for no entry at all: may every stream that is read be acknowledged, and each
+ * of the targets be written, in one script? Changes nothing. client is shown in CLIENT LIST.
  * Returns: WEIR_OK, WEIR_EDENIED, WEIR_EUNAVAIL and the like.
  * Blocks:  until until_us at most. Any thread.
  */
 weir_status weir_redis_script_prove(const weir_redis_queue *queue, const char *client,
-                                    const weir_source_setup *source,
-                                    void *const *targets, size_t n, int64_t until_us,
+                                    const weir_redis_proof *proof, int64_t until_us,
                                     weir_err *err);
 
 #endif

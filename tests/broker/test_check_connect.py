@@ -4,6 +4,7 @@
 """`weir check --connect` and --create-topics, on a real Kafka and a real Redis."""
 
 import json
+import socket
 from brokerkit import RUN, Kit, Server, Worker, kafka, send
 
 KAFKA = """\
@@ -35,6 +36,22 @@ def check(kit, path, *options):
         if "address" in answer:
             found[answer["address"]] = answer
     return code, found
+
+
+def once(kit, broker):
+    """exactly_once: its streams are proved together."""
+    name = f"once-{RUN}"
+    path = config(kit, REDIS.replace("commit:", "delivery: exactly_once, commit:"), broker, name)
+    code, found = check(kit, path)
+    kit.equal((code, found["redis"]["state"]), (0, "ok"), f"one step: {found}")
+    kit.check("in one step" in found["redis"]["text"], f"said: {found['redis']}")
+    host, port = broker.address.split(":")
+    with socket.create_connection((host, int(port))) as conn:
+        conn.sendall(f"SET {name}.dead text\r\n".encode())
+        kit.equal(conn.recv(100), b"+OK\r\n", "a key of another type")
+    code, found = check(kit, path)
+    kit.equal((code, found["redis"]["state"]), (78, "denied"), f"another type: {found}")
+    kit.check(f"{name}.dead: WRONGTYPE" in found["redis"]["text"], f"said: {found['redis']}")
 
 
 def missing(kit, broker):
@@ -152,6 +169,7 @@ def main():
     missing(kit, broker)
     positions(kit, broker, KAFKA, "kafka")
     positions(kit, redis, REDIS, "redis")
+    once(kit, redis)
     away(kit)
     redis.close()
     broker.close()

@@ -163,6 +163,50 @@ static void connect_pattern(connect *c, const weir_config_sub *sub,
     weir_opt_list_fini(&topics);
 }
 
+/* exactly_once: its streams together. */
+static void connect_once(connect *c, const weir_config_sub *sub)
+{
+    const weir_config_queue *queue = &c->cfg->queues[sub->from[0].queue];
+    weir_slice *names = calloc(2 * sub->n_from + 2, sizeof(*names));
+    weir_slice *to = names + sub->n_from;
+    weir_buf dead = { 0 };
+    weir_err err = { 0 };
+    size_t n_to = 0;
+
+    if (names == NULL || queue->type->ask->once == NULL) {
+        free(names);
+        return;
+    }
+    for (size_t i = 0; i < sub->n_from; i++) {
+        names[i] = weir_slice_of(sub->from[i].topic);
+    }
+    if (sub->opts.to != NULL) {
+        to[n_to++] = weir_slice_of(strchr(sub->opts.to, ':') + 1);
+    }
+    if (sub->dead != NULL) {
+        to[n_to++] = weir_slice_of(strchr(sub->dead, ':') + 1);
+    }
+    for (size_t i = 0;
+         i < sub->n_from && sub->dead == NULL && sub->dead_mode == WEIR_DEAD_ADDRESS;
+         i++) {
+        weir_buf_printf(&dead, "%s.%s.dead%c", sub->from[i].topic, sub->name, '\0');
+    }
+    for (size_t at = 0; !dead.has_failed && at < dead.len;) {
+        to[n_to] = weir_slice_of(dead.data + at);
+        at += to[n_to++].len + 1;
+    }
+    weir_status st = queue->type->ask->once(queue->opts, sub->group, names, sub->n_from,
+                                            to, n_to, c->setup->timeout_ms, &err);
+    if (st == WEIR_OK) {
+        connect_line(c, sub->name, queue->name, "ok",
+                     "exactly_once: published and acknowledged in one step", NULL);
+    } else {
+        connect_failed(c, sub->name, queue->name, st, err.text, NULL);
+    }
+    weir_buf_fini(&dead);
+    free(names);
+}
+
 static void connect_sub(connect *c, const weir_config_sub *sub)
 {
     weir_topic_info info = { 1, 1, -1, false };
@@ -188,6 +232,9 @@ static void connect_sub(connect *c, const weir_config_sub *sub)
     }
     if (sub->dead != NULL) {
         connect_sink(c, sub->name, sub->dead, &info);
+    }
+    if (sub->opts.delivery != 0 && sub->n_from > 0) {
+        connect_once(c, sub);
     }
 }
 

@@ -83,6 +83,11 @@ typedef struct weir_queue_ask {
     /* Appends "committed on 12/12, lag 431" or "NEW group: ...". */
     weir_status (*group)(const void *opts, const weir_group_ask *ask, int timeout_ms,
                          weir_group_state *state, weir_buf *out, weir_err *err);
+    /* Can results to these topics and the acknowledgement of those be one step (exactly_once)?
+     * NULL: nothing more is to be asked. */
+    weir_status (*once)(const void *opts, const char *group, const weir_slice *from,
+                        size_t n_from, const weir_slice *to, size_t n_to,
+                        int timeout_ms, weir_err *err);
     /* Topics that match a pattern. NULL: there are no patterns. */
     weir_status (*match)(const void *opts, const char *pattern, int timeout_ms,
                          weir_opt_list *out, weir_err *err);

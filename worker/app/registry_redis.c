@@ -8,6 +8,7 @@
 #include "triggers/redis_admin.h"
 #include "triggers/redis_atomic.h"
 #include "triggers/redis_entry.h"
+#include "triggers/redis_script.h"
 #include "triggers/redis_sink.h"
 #include "triggers/redis_source.h"
 #include "worker/base/clock.h"
@@ -220,8 +221,34 @@ static weir_status redis_ask_group(const void *opts, const weir_group_ask *ask,
     return WEIR_OK;
 }
 
+static weir_status redis_ask_once(const void *opts, const char *group,
+                                  const weir_slice *from, size_t n_from,
+                                  const weir_slice *to, size_t n_to, int timeout_ms,
+                                  weir_err *err)
+{
+    const char **streams = calloc(n_from + 1, sizeof(*streams));
+    const weir_redis_proof proof = { .group = group,
+                                     .streams = streams,
+                                     .n_streams = n_from,
+                                     .targets = to,
+                                     .n_targets = n_to };
+    weir_status st;
+
+    if (streams == NULL) {
+        return weir_fail(err, WEIR_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < n_from; i++) {
+        streams[i] = from[i].data;
+    }
+    st = weir_redis_script_prove(opts, "weir-check", &proof,
+                                 weir_clock_us() + timeout_ms * MS, err);
+    free(streams);
+    return st;
+}
+
 static const weir_queue_ask redis_ask = { .topic = redis_ask_topic,
-                                          .group = redis_ask_group };
+                                          .group = redis_ask_group,
+                                          .once = redis_ask_once };
 
 /* -- embedded ---------------------------------------------------------------------------- */
 

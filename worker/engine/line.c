@@ -157,6 +157,7 @@ static void line_job_clear(weir_job *job, weir_ev_natives *natives)
     job->is_twin = false;
     job->wants_lane = job->overran = job->is_overrun_seen = false;
     job->is_dead_made = job->is_stamped = job->has_hold = false;
+    job->item.mark = 0;
     job->sent = WEIR_JOB_OK;
     job->n_attempts = job->n_agains = 0;
     job->first_us = job->first_ms = job->last_ms = job->unsent_us = 0;
