@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The weir authors
 # SPDX-License-Identifier: Apache-2.0
-"""exactly_once on a real Redis while replicas are killed at random moments, again and again, and one
-is stopped and wakes up when others have claimed its entries: the results are the input once, each
-one, whatever happened. Once with three replicas at work, once with `single`, in key order."""
+"""exactly_once on a real Redis: the results are the input once, each one, whatever happened. Replicas
+are killed at random moments, again and again, and one is stopped and wakes up when others have
+claimed its entries; once with three replicas at work, once with `single`, in key order. Then the
+server cuts all connections, forgets its scripts, and is out of memory for a while."""
 
 import random
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -53,10 +55,53 @@ def run(broker, chance, is_single):
         line.kill_all()
 
 
+def tell(broker, command):
+    host, port = broker.address.split(":")
+    with socket.create_connection((host, int(port))) as conn:
+        conn.sendall(f"{command}\r\n".encode())
+        answer = conn.recv(1000)
+        driver.expect(answer[:1] in (b"+", b":"), f"{command}: {answer!r}")
+
+
+def said(line, word):
+    return any(word in (line.dir / f"{name}.log").read_text() for name in line.replicas)
+
+
+def pester(broker):
+    line = driver.Line(broker, 60_000, 1_000, work_us=200, is_once=True)
+    try:
+        line.load()
+        for name in REPLICAS:
+            line.start(name)
+        for i in range(8):
+            line.until_count(0.05 * (i + 1))
+            tell(broker, "CLIENT KILL TYPE normal")
+            tell(broker, "SCRIPT FLUSH")
+        line.until_count(0.5)
+        tell(broker, "CONFIG SET maxmemory 1")
+        begun = time.monotonic()
+        while not said(line, "OOM"):
+            if time.monotonic() - begun > 60:
+                driver.fail("the refusal was not logged")
+            time.sleep(0.1)
+        count = line.count()
+        time.sleep(1)
+        driver.expect(line.count() == count, "nothing is published without memory")
+        tell(broker, "CONFIG SET maxmemory 0")
+        line.check(idle_s=60)
+        line.end_all()
+        found = line.check(idle_s=1)
+        driver.expect(found["lost"] == 0, "every event has its result or its dead letter")
+        driver.expect(found["twice"] == 0, "no event has two ends")
+    finally:
+        line.kill_all()
+
+
 broker = driver.redis()
 try:
     seed = random.Random(driver.SEED)
     run(broker, seed, is_single=False)
     run(broker, seed, is_single=True)
+    pester(broker)
 finally:
     broker.close()
