@@ -7,6 +7,8 @@
  */
 #include "triggers/redis_reply.h"
 
+#include "worker/base/lock.h"
+
 #include <hiredis/hiredis.h>
 
 #include <stdio.h>
@@ -19,13 +21,27 @@ typedef int redis_count;
 #endif
 
 #define REPLY_CHUNK 4096
-#define REPLY_CHUNK_MANY 65536
-#define REPLY_MANY 32           /* elements of an array: entries, most likely */
+#define REPLY_CHUNK_MAX 131072
+#define REPLY_KEPT 16           /* replies that a reader keeps */
 #define REPLY_MAX_ITEMS 4000000 /* of one array: far above any COUNT of ours */
 #define REPLY_MAX_IDLE (1024 * 1024)
 
+/*
+ * Replies that nobody uses. Events end on any thread, and some after the connection, so it
+ * lives as long as its reader or any reply of it: the second count of users here.
+ */
+struct reply_pool {
+    atomic_uint n_users;
+    weir_lock lock; /* of what follows */
+    weir_redis_reply *replies;
+    size_t n;
+    bool is_closed; /* the reader is gone */
+};
+
 struct weir_redis_reader {
     redisReader *hi;
+    struct reply_pool *pool;
+    size_t chunk_bytes;         /* what the largest reply so far would have needed */
     weir_redis_reply *building; /* what the next reply is built in */
     weir_redis_reply *spare;    /* NULL, or given back to be built in */
 };
@@ -35,14 +51,78 @@ void weir_redis_reply_take(weir_redis_reply *reply, unsigned n)
     atomic_fetch_add_explicit(&reply->n_users, n, memory_order_relaxed);
 }
 
+static void pool_give(struct reply_pool *pool)
+{
+    if (pool != NULL &&
+        atomic_fetch_sub_explicit(&pool->n_users, 1, memory_order_acq_rel) == 1) {
+        weir_lock_fini(&pool->lock);
+        free(pool);
+    }
+}
+
+static struct reply_pool *pool_new(void)
+{
+    struct reply_pool *pool = calloc(1, sizeof(*pool));
+
+    if (pool != NULL) {
+        atomic_init(&pool->n_users, 1);
+        weir_lock_init(&pool->lock, WEIR_RANK_LEAF);
+    }
+    return pool;
+}
+
+static void reply_end(weir_redis_reply *reply)
+{
+    struct reply_pool *pool = reply->pool;
+
+    weir_arena_fini(&reply->arena);
+    free(reply);
+    pool_give(pool);
+}
+
+/* Frees what is kept, and keeps nothing more. */
+static void pool_close(struct reply_pool *pool)
+{
+    weir_lock_take(&pool->lock);
+    weir_redis_reply *reply = pool->replies;
+    pool->replies = NULL;
+    pool->n = 0;
+    pool->is_closed = true;
+    weir_lock_give(&pool->lock);
+    while (reply != NULL) {
+        weir_redis_reply *next = reply->next;
+
+        reply_end(reply);
+        reply = next;
+    }
+}
+
+static void reply_clear(weir_redis_reply *reply)
+{
+    weir_arena_reset(&reply->arena);
+    reply->first = (weir_redis_val){ .type = WEIR_REDIS_NIL };
+    reply->root = NULL;
+}
+
 void weir_redis_reply_give(weir_redis_reply *reply)
 {
     if (reply == NULL ||
         atomic_fetch_sub_explicit(&reply->n_users, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    weir_arena_fini(&reply->arena);
-    free(reply);
+    struct reply_pool *pool = reply->pool;
+    reply_clear(reply);
+    weir_lock_take(&pool->lock);
+    const bool is_kept = !pool->is_closed && pool->n < REPLY_KEPT;
+    if (is_kept) {
+        reply->next = pool->replies;
+        pool->replies = reply;
+        pool->n++;
+    }
+    weir_lock_give(&pool->lock);
+    if (!is_kept) {
+        reply_end(reply);
+    }
 }
 
 static weir_redis_val *reply_add(const redisReadTask *task, weir_redis_type type)
@@ -84,9 +164,6 @@ static void *reply_array(const redisReadTask *task, redis_count n)
     if ((size_t)n > REPLY_MAX_ITEMS) {
         return NULL;
     }
-    if (n >= REPLY_MANY) {
-        reader->building->arena.chunk_bytes = REPLY_CHUNK_MANY;
-    }
     val->items =
         weir_arena_zalloc(&reader->building->arena, (size_t)n * sizeof(*val->items));
     val->n = (uint32_t)n;
@@ -120,14 +197,28 @@ static redisReplyObjectFunctions reply_functions = {
     .freeObject = reply_free,
 };
 
-static weir_redis_reply *reply_new(void)
+/* One that is kept, or a new one; NULL: out of memory. */
+static weir_redis_reply *reply_get(weir_redis_reader *reader)
 {
-    weir_redis_reply *reply = calloc(1, sizeof(*reply));
+    struct reply_pool *pool = reader->pool;
 
+    weir_lock_take(&pool->lock);
+    weir_redis_reply *reply = pool->replies;
     if (reply != NULL) {
-        weir_arena_init(&reply->arena, REPLY_CHUNK);
-        atomic_init(&reply->n_users, 1);
+        pool->replies = reply->next;
+        pool->n--;
     }
+    weir_lock_give(&pool->lock);
+    if (reply == NULL) {
+        if ((reply = calloc(1, sizeof(*reply))) == NULL) {
+            return NULL;
+        }
+        weir_arena_init(&reply->arena, REPLY_CHUNK);
+        reply->pool = pool;
+        atomic_fetch_add_explicit(&pool->n_users, 1, memory_order_relaxed);
+    }
+    reply->arena.chunk_bytes = reader->chunk_bytes;
+    atomic_store_explicit(&reply->n_users, 1, memory_order_relaxed);
     return reply;
 }
 
@@ -139,8 +230,9 @@ weir_redis_reader *weir_redis_reader_new(void)
         return NULL;
     }
     reader->hi = redisReaderCreateWithFunctions(&reply_functions);
-    reader->building = reply_new();
-    if (reader->hi == NULL || reader->building == NULL) {
+    reader->pool = pool_new();
+    reader->chunk_bytes = REPLY_CHUNK;
+    if (reader->hi == NULL || reader->pool == NULL) {
         weir_redis_reader_free(reader);
         return NULL;
     }
@@ -157,8 +249,12 @@ void weir_redis_reader_free(weir_redis_reader *reader)
     if (reader->hi != NULL) {
         redisReaderFree(reader->hi);
     }
-    weir_redis_reply_give(reader->building);
-    weir_redis_reply_give(reader->spare);
+    if (reader->pool != NULL) {
+        weir_redis_reply_give(reader->building);
+        weir_redis_reply_give(reader->spare);
+        pool_close(reader->pool);
+        pool_give(reader->pool);
+    }
     free(reader);
 }
 
@@ -174,7 +270,7 @@ weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply *
     void *root = NULL;
 
     if (reader->building == NULL) {
-        reader->building = reader->spare != NULL ? reader->spare : reply_new();
+        reader->building = reader->spare != NULL ? reader->spare : reply_get(reader);
         reader->spare = NULL;
     }
     if (reader->building == NULL) {
@@ -187,6 +283,11 @@ weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply *
     }
     if (root == NULL) {
         return WEIR_EAGAIN;
+    }
+    while (reader->chunk_bytes < REPLY_CHUNK_MAX &&
+           reader->building->arena.n_bytes > reader->chunk_bytes) {
+        /* so that the next one of that size is one piece */
+        reader->chunk_bytes *= 2;
     }
     reader->building->root = root;
     *out = reader->building;
@@ -201,9 +302,7 @@ void weir_redis_reader_back(weir_redis_reader *reader, weir_redis_reply *reply)
         weir_redis_reply_give(reply);
         return;
     }
-    weir_arena_reset(&reply->arena);
-    reply->first = (weir_redis_val){ .type = WEIR_REDIS_NIL };
-    reply->root = NULL;
+    reply_clear(reply);
     reader->spare = reply;
 }
 

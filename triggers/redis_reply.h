@@ -4,7 +4,8 @@
  * redis_reply - what a Redis server answers, parsed by the reader of hiredis.
  *
  * The whole of one answer lies in one arena, so that parsing costs no allocation per element
- * and freeing is one step. Texts end with a NUL that does not count.
+ * and freeing is one step; a few that are not used any more are kept for the next ones. Texts end
+ * with a NUL that does not count.
  *
  * A reply is shared by the events whose bytes lie in it, which end on any thread and in any
  * order; no one of them could own it. So it counts its users: the only such count here.
@@ -43,9 +44,12 @@ typedef struct weir_redis_reply {
     atomic_uint n_users;
     const weir_redis_val *root;
     weir_redis_val first; /* what root points to */
+    struct reply_pool *pool;
+    struct weir_redis_reply *next; /* in the pool */
 } weir_redis_reply;
 
-/* n more users; the last one that gives frees. give accepts NULL. */
+/* n more users; what the last one gives is kept for the reader it came from, or freed. give
+ * accepts NULL. */
 void weir_redis_reply_take(weir_redis_reply *reply, unsigned n);
 void weir_redis_reply_give(weir_redis_reply *reply);
 

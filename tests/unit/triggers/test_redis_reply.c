@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <cmocka.h>
@@ -72,6 +73,59 @@ static void an_answer_that_is_given_back_serves_the_next_one(void **state)
     assert_int_equal(second->root->num, 7);
     weir_redis_reply_give(second);
     weir_redis_reader_back(reader, third);
+    weir_redis_reader_free(reader);
+}
+
+static void an_answer_that_its_last_user_gives_serves_its_reader(void **state)
+{
+    static const char bytes[] = "$1\r\nx\r\n$1\r\ny\r\n$1\r\nz\r\n";
+    weir_redis_reader *reader = weir_redis_reader_new();
+    weir_redis_reply *first = NULL;
+    weir_redis_reply *second = NULL;
+    weir_redis_reply *third = NULL;
+    weir_err err;
+
+    (void)state;
+    assert_int_equal(weir_redis_reader_feed(reader, bytes, sizeof(bytes) - 1), WEIR_OK);
+    assert_int_equal(weir_redis_reader_next(reader, &first, &err), WEIR_OK);
+    weir_redis_reply_take(first, 1);
+    weir_redis_reply_give(first);
+    assert_int_equal(weir_redis_reader_next(reader, &second, &err), WEIR_OK);
+    assert_ptr_not_equal(first, second); /* one use is left */
+    assert_true(weir_slice_is(weir_redis_text(first->root), "x"));
+    weir_redis_reply_give(first);
+    assert_int_equal(weir_redis_reader_next(reader, &third, &err), WEIR_OK);
+    assert_ptr_equal(first, third);
+    assert_true(weir_slice_is(weir_redis_text(third->root), "z"));
+    weir_redis_reply_give(second);
+    /* What is in use outlives the reader. */
+    weir_redis_reader_free(reader);
+    assert_true(weir_slice_is(weir_redis_text(third->root), "z"));
+    weir_redis_reply_give(third);
+}
+
+static void large_answers_soon_lie_in_one_piece(void **state)
+{
+    static char text[40000];
+    weir_redis_reader *reader = weir_redis_reader_new();
+    weir_redis_reply *reply = NULL;
+    weir_err err;
+    size_t len = 0;
+
+    (void)state;
+    len += (size_t)snprintf(text, sizeof(text), "*1000\r\n");
+    for (int i = 0; i < 1000; i++) {
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "$4\r\n%04d\r\n", i);
+    }
+    for (int i = 0; i < 3; i++) {
+        weir_redis_reply_give(reply);
+        assert_int_equal(weir_redis_reader_feed(reader, text, len), WEIR_OK);
+        assert_int_equal(weir_redis_reader_next(reader, &reply, &err), WEIR_OK);
+    }
+    assert_true(reply->arena.chunk_bytes >= reply->arena.n_bytes);
+    assert_true(
+        weir_slice_is(weir_redis_text(weir_redis_at(reply->root, 999)), "0999"));
+    weir_redis_reply_give(reply);
     weir_redis_reader_free(reader);
 }
 
@@ -198,6 +252,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_in_single_bytes_is_the_same_answer),
         cmocka_unit_test(an_answer_that_is_given_back_serves_the_next_one),
+        cmocka_unit_test(an_answer_that_its_last_user_gives_serves_its_reader),
+        cmocka_unit_test(large_answers_soon_lie_in_one_piece),
         cmocka_unit_test(bytes_that_are_no_resp_are_an_error),
         cmocka_unit_test(a_reader_that_ends_in_the_middle_frees_what_it_has),
         cmocka_unit_test(xautoclaim_of_6_2_has_two_elements_and_nil_entries),
