@@ -11,7 +11,7 @@
 #define BITS_PLAIN 0x80 /* in the first byte of the coding */
 
 /* Position of the highest bit that is set; value is above 0. */
-static unsigned bits_log2(uint64_t value)
+static inline unsigned bits_log2(uint64_t value)
 {
     return 63 - (unsigned)__builtin_clzll(value);
 }
@@ -53,7 +53,7 @@ uint64_t weir_ack_get(weir_ack_bytes *in, uint64_t most)
 
 /* ------------------------------------------------------------------------------ cost ---- */
 
-static unsigned bits_of(uint32_t length, unsigned k)
+static inline unsigned bits_of(uint32_t length, unsigned k)
 {
     return 2 * bits_log2(((uint64_t)(length - 1) >> k) + 1) + 1 + k;
 }
@@ -149,8 +149,8 @@ typedef struct bits_writer {
     unsigned n; /* bits in acc that are not written, below 8 between calls */
 } bits_writer;
 
-/* The low n bits of value, n up to 33. */
-static void bits_put(bits_writer *w, uint64_t value, unsigned n)
+/* The low n bits of value, n up to 49. */
+static inline void bits_put(bits_writer *w, uint64_t value, unsigned n)
 {
     w->acc = w->acc << n | value;
     w->n += n;
@@ -167,9 +167,15 @@ static void bits_put_run(bits_writer *w, uint32_t length, unsigned k)
     const uint64_t q = (value >> k) + 1;
     const unsigned n = bits_log2(q);
 
-    bits_put(w, 0, n);
-    bits_put(w, q, n + 1);
-    bits_put(w, value & ((UINT64_C(1) << k) - 1), k);
+    if (n <= 24) {
+        bits_put(w, q, 2 * n + 1); /* with the zeros before it */
+    } else {
+        bits_put(w, 0, n);
+        bits_put(w, q, n + 1);
+    }
+    if (k > 0) {
+        bits_put(w, value & ((UINT64_C(1) << k) - 1), k);
+    }
 }
 
 static void bits_put_plain(bits_writer *w, uint32_t length, bool is_done)
