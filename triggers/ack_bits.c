@@ -79,12 +79,12 @@ static uint64_t bits_choose_k(weir_ack_runs *runs, size_t first, uint64_t length
     if (k == 0) {
         return plain;
     }
-    const uint64_t with_k = bits_of_all(runs, first, k > BITS_MAX_K ? BITS_MAX_K : k);
+    const uint64_t with_k = bits_of_all(runs, first, k); /* a run has 32 bits */
 
     if (with_k >= plain) {
         return plain;
     }
-    runs->k[first] = (uint8_t)(k > BITS_MAX_K ? BITS_MAX_K : k);
+    runs->k[first] = (uint8_t)k;
     return with_k;
 }
 
@@ -93,7 +93,8 @@ uint64_t weir_ack_runs_done_bits(const weir_ack_runs *runs)
     return bits_of_all(runs, 1, 0);
 }
 
-/* How many runs and offsets fit, with the coding that is chosen or in plain bits. */
+/* How many runs and offsets fit, with the coding that is chosen or in plain bits. All of them
+ * never do: this is asked when not even the shorter coding fits. */
 static size_t bits_prefix(const weir_ack_runs *runs, bool is_plain, size_t max_bits,
                           uint64_t *length, uint64_t *n_bits)
 {

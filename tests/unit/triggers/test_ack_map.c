@@ -387,6 +387,8 @@ static void numbers_out_of_shape_are_refused_whatever_the_checksum(void **state)
     expect_head(&h, WEIR_ACK_DAMAGED);
     h = good, h.coding[0] = 31, h.bits = 0x10, h.n_bits_bytes = 8; /* 2^34 */
     expect_head(&h, WEIR_ACK_DAMAGED);
+    h.bits = 0x80, h.n_bits_bytes = 1; /* its low bits are not there */
+    expect_head(&h, WEIR_ACK_DAMAGED);
 }
 
 static void varints_are_read_in_their_shortest_form_only(void **state)
@@ -501,6 +503,32 @@ every_second_of_20000_done_fits_and_what_does_not_is_cut_at_the_end(void **state
     }
 }
 
+static void one_long_run_among_many_short_ones_comes_back(void **state)
+{
+    weir_ack_map map;
+
+    (void)state;
+    begin(&map);
+    for (int i = 0; i < 2000; i++) {
+        weir_ack_map_add(&map, i % 2 == 1, i == 1001 ? UINT32_MAX : 1);
+    }
+    set_high(&map);
+    assert_int_equal(round_trip(&map, 4096), weir_ack_map_end(&map));
+}
+
+static void a_record_that_is_not_before_the_base_is_no_fingerprint_of_it(void **state)
+{
+    weir_ack_map map, back;
+
+    (void)state;
+    begin(&map);
+    map.before.offset = BASE;
+    const size_t len = weir_ack_map_encode(&map, WEIR_ACK_MAP_MAX_BYTES, text, NULL);
+
+    assert_int_equal(decode(text, len, BASE, &back), WEIR_ACK_OK);
+    assert_int_equal(back.before.offset, -1);
+}
+
 static void runs_beyond_32_bits_are_left_off(void **state)
 {
     weir_ack_map map;
@@ -590,6 +618,13 @@ static void a_map_that_is_nearly_full_has_no_room(void **state)
     assert_int_equal(need.room, 0);
     weir_ack_map_measure(&map, 12000, 0, 20, &need);
     assert_int_equal(need.room, 0);
+    weir_ack_map_begin(&map, BASE, runs_a, WEIR_ACK_MAP_MAX_RUNS);
+    weir_ack_map_measure(&map, 0, 0, 50, &need);
+    assert_int_equal(need.room, 0);
+    weir_ack_map_add(&map, false, UINT64_C(1) << 32);
+    assert_true(map.is_cut);
+    weir_ack_map_measure(&map, 0, 0, WEIR_ACK_MAP_MAX_BYTES, &need);
+    assert_int_equal(need.room, 0);
 }
 
 static void distant_unfinished_events_count_by_their_distance(void **state)
@@ -662,6 +697,8 @@ int main(void)
         cmocka_unit_test(one_stuck_event_costs_little_whatever_is_done_above_it),
         cmocka_unit_test(
             every_second_of_20000_done_fits_and_what_does_not_is_cut_at_the_end),
+        cmocka_unit_test(one_long_run_among_many_short_ones_comes_back),
+        cmocka_unit_test(a_record_that_is_not_before_the_base_is_no_fingerprint_of_it),
         cmocka_unit_test(runs_beyond_32_bits_are_left_off),
         cmocka_unit_test(a_map_never_outgrows_the_room_that_was_said),
         cmocka_unit_test(a_map_that_is_nearly_full_has_no_room),
