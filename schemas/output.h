@@ -16,23 +16,24 @@
 /* Headers that the engine adds to a result: weir.position, weir.hops, and a trace's two. */
 #define WEIR_OUT_ROOM 4
 
+/* What its answer needs comes first: it is read when the rest has long left the caches. */
 typedef struct weir_out {
     struct weir_out *next; /* of the same job, in the order of emit */
+    void *owner;           /* the engine's job */
+    void *target;          /* the sink's own handle of the topic or stream */
+    void *carried;         /* the sink's own, from send() to done() */
+    uint32_t suspicion;    /* the sink's own, from one send to the next; 0 at first */
     uint16_t sink;         /* the engine's index of the queue that gets it */
     uint16_t address;      /* the engine's index of the address */
-    void *target;          /* the sink's own handle of the topic or stream */
-    weir_slice key;        /* data NULL: none */
-    weir_slice data;       /* data NULL: a tombstone */
-    const weir_header *headers;
-    size_t n_headers;
-    int32_t partition;  /* -1: by the partitioner */
-    int64_t time_ms;    /* -1: now */
-    void *owner;        /* the engine's job */
-    void *carried;      /* the sink's own, from send() to done() */
-    uint32_t suspicion; /* the sink's own, from one send to the next; 0 at first */
+    atomic_uchar state;    /* the engine's: see settle.c */
     /* headers that fit in place behind n_headers; only where the array is in the arena */
     uint8_t n_room;
-    atomic_uchar state; /* the engine's: see settle.c */
+    int32_t partition; /* -1: by the partitioner */
+    weir_slice key;    /* data NULL: none */
+    weir_slice data;   /* data NULL: a tombstone */
+    const weir_header *headers;
+    size_t n_headers;
+    int64_t time_ms; /* -1: now */
 } weir_out;
 
 #endif

@@ -193,25 +193,25 @@ void weir_kafka_headers_unsent(weir_out *out, weir_kafka_headers **chain)
     }
 }
 
-void weir_kafka_headers_back(weir_out *out, const rd_kafka_message_t *msg,
-                             weir_kafka_headers **chain)
+rd_kafka_headers_t *weir_kafka_headers_detach(const rd_kafka_message_t *msg)
 {
-    weir_kafka_headers *headers = out->carried;
     rd_kafka_headers_t *list = NULL;
 
-    if (headers == NULL) {
-        return;
-    }
     /* What the callback is given is constant only by its prototype. */
-    if (rd_kafka_message_detach_headers((rd_kafka_message_t *)(uintptr_t)msg, &list) ==
-            RD_KAFKA_RESP_ERR_NO_ERROR &&
-        list == headers->list) {
-        weir_kafka_headers_unsent(out, chain);
-        return;
+    if (rd_kafka_message_detach_headers((rd_kafka_message_t *)(uintptr_t)msg, &list) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return NULL;
     }
-    WEIR_ASSERT(list == NULL);
-    out->carried = NULL;
-    free(headers); /* the list went with its message */
+    return list;
+}
+
+void weir_kafka_headers_back(weir_out *out, const rd_kafka_headers_t *list,
+                             weir_kafka_headers **chain)
+{
+    const weir_kafka_headers *headers = out->carried;
+
+    WEIR_ASSERT(headers == NULL ? list == NULL : headers->list == list);
+    weir_kafka_headers_unsent(out, chain);
 }
 
 /* Takes one list out of a bucket that has any; NULL: there is none. */

@@ -51,9 +51,11 @@ size_t weir_kafka_headers_take(weir_kafka_header_pool *pool, weir_out *const *ou
 /* The client's list, for its message. NULL is accepted and is none. */
 rd_kafka_headers_t *weir_kafka_headers_list(const weir_kafka_headers *headers);
 
-/* Takes the list out of the message of a delivery report, if it carries one, and puts it in
- * front of *chain. No lock. */
-void weir_kafka_headers_back(weir_out *out, const rd_kafka_message_t *msg,
+/* Takes the list out of the message of a delivery report; NULL: it carries none. Looks at
+ * nothing but the message. */
+rd_kafka_headers_t *weir_kafka_headers_detach(const rd_kafka_message_t *msg);
+/* Puts what the output carried in front of *chain; list: what its message had. No lock. */
+void weir_kafka_headers_back(weir_out *out, const rd_kafka_headers_t *list,
                              weir_kafka_headers **chain);
 /* The same for an output that the client has not taken. */
 void weir_kafka_headers_unsent(weir_out *out, weir_kafka_headers **chain);

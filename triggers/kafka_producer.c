@@ -17,7 +17,6 @@
 #include <string.h>
 #include <time.h>
 
-#define PRODUCER_RESULTS 512
 #define PRODUCER_POLL_MS 50
 #define PRODUCER_ASK_MS 1000 /* for the settings of a topic */
 #define PRODUCER_ASK_TIMES 2 /* without an answer */
@@ -27,188 +26,6 @@
 #define PRODUCER_MIN_KBYTES 4096
 #define PRODUCER_MAX_KBYTES 1048576
 #define PRODUCER_MAX_EVENTS "1000000"
-#define PRODUCER_SUSPECT_US                                                            \
-    5000000                     /* then suspects that never came back are forgotten */
-#define PRODUCER_STAY_US 100000 /* alone, where one refused batch follows another */
-#define PRODUCER_STAY_MAX_US 5000000
-#define PRODUCER_FOLLOWS_US 10000000
-
-/* ------------------------------------------------------------------------- answers ---- */
-
-static void producer_count_answers(weir_kafka_producer *producer)
-{
-    if (producer->n_of_target > 0) {
-        atomic_fetch_sub(&producer->target->n_out, producer->n_of_target);
-        producer->n_of_target = 0;
-    }
-}
-
-static void producer_hand_on(weir_kafka_producer *producer)
-{
-    weir_kafka_sender *sink = producer->sink;
-    const size_t n = producer->n_results;
-
-    if (n == 0) {
-        return;
-    }
-    producer->n_results = 0;
-    producer_count_answers(producer);
-    weir_kafka_headers_give(&sink->headers, &producer->back);
-    sink->setup.done(sink->setup.arg, producer->results, n);
-    atomic_fetch_sub(&sink->n_out, n);
-    weir_signal_raise(&sink->signal, INT_MAX);
-}
-
-weir_sent weir_kafka_producer_class(rd_kafka_resp_err_t code, bool is_alone)
-{
-    switch (code) {
-    case RD_KAFKA_RESP_ERR_NO_ERROR:
-        return WEIR_SENT_OK;
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-        return is_alone ? WEIR_SENT_TOO_LARGE : WEIR_SENT_AGAIN;
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-        return is_alone ? WEIR_SENT_INVALID : WEIR_SENT_AGAIN;
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        return WEIR_SENT_UNKNOWN;
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return WEIR_SENT_DENIED;
-    default:
-        return WEIR_SENT_AGAIN;
-    }
-}
-
-/* Bytes of an output on the wire, about. */
-static size_t producer_size(const weir_out *out)
-{
-    size_t n = out->key.len + out->data.len;
-
-    for (size_t i = 0; i < out->n_headers; i++) {
-        n += strlen(out->headers[i].name) + out->headers[i].value.len;
-    }
-    return n;
-}
-
-static void producer_suspect_begin_locked(weir_kafka_target *target)
-{
-    const int64_t now = weir_clock_us();
-
-    if (target->returned_us == 0 || now - target->returned_us > PRODUCER_FOLLOWS_US) {
-        target->stay_us = 0;
-    } else {
-        target->stay_us = target->stay_us == 0 ? PRODUCER_STAY_US : target->stay_us * 2;
-        target->stay_us = target->stay_us > PRODUCER_STAY_MAX_US ? PRODUCER_STAY_MAX_US
-                                                                 : target->stay_us;
-    }
-    target->want = WEIR_KAFKA_ALONE;
-    target->suspicion++;
-    target->n_suspects = 0;
-    target->has_culprit = false;
-    target->suspected_us = now;
-}
-
-/* Some record of a batch is refused, not known which: each is sent again alone. */
-static void producer_suspect_locked(weir_kafka_target *target, weir_out *out)
-{
-    if (target->want != WEIR_KAFKA_ALONE) {
-        producer_suspect_begin_locked(target);
-    }
-    if (out->suspicion != target->suspicion) {
-        out->suspicion = target->suspicion;
-        target->n_suspects++;
-    }
-}
-
-/* A suspect, or another record that was alone, has its answer. */
-static void producer_clear_locked(weir_kafka_target *target, weir_out *out,
-                                  weir_sent sent)
-{
-    const bool was_suspect = out->suspicion != 0 && out->suspicion == target->suspicion;
-
-    if (sent == WEIR_SENT_AGAIN || target->is_small ||
-        target->want != WEIR_KAFKA_ALONE) {
-        return;
-    }
-    if (sent == WEIR_SENT_TOO_LARGE || sent == WEIR_SENT_INVALID) {
-        target->has_culprit = true;
-    }
-    if (target->has_culprit) {
-        const int64_t now = weir_clock_us();
-
-        if (now - target->suspected_us >= target->stay_us) {
-            target->want = WEIR_KAFKA_BATCHED;
-            target->returned_us = now;
-            weir_kafka_producer_learn_locked(target); /* has it become smaller? */
-        }
-    } else if (was_suspect) {
-        out->suspicion = 0;
-        if (--target->n_suspects == 0) { /* none of them: the batch was too large */
-            weir_kafka_producer_learn_locked(target);
-        }
-    }
-}
-
-static weir_sent producer_judge(weir_kafka_producer *producer, weir_out *out,
-                                rd_kafka_resp_err_t code)
-{
-    weir_kafka_target *target = out->target;
-    weir_sent sent = WEIR_SENT_OK;
-
-    weir_lock_take(&producer->sink->lock);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const bool is_alone = producer->kind == WEIR_KAFKA_ALONE ||
-                              producer_size(out) >= WEIR_KAFKA_BATCH ||
-                              (target->is_learning && atomic_load(&target->n_out) == 1);
-
-        sent = weir_kafka_producer_class(code, is_alone);
-        if (sent != weir_kafka_producer_class(code, true)) {
-            producer_suspect_locked(target, out);
-        }
-        target->is_missing = sent == WEIR_SENT_UNKNOWN;
-    }
-    if (producer->kind == WEIR_KAFKA_ALONE) {
-        producer_clear_locked(target, out, sent);
-    }
-    weir_lock_give(&producer->sink->lock);
-    return sent;
-}
-
-/* The library's answer to one output. Runs inside rd_kafka_poll() on our thread. */
-static void producer_answered(rd_kafka_t *rk, const rd_kafka_message_t *msg,
-                              void *opaque)
-{
-    weir_kafka_producer *producer = opaque;
-    weir_out *out = msg->_private;
-    weir_kafka_target *target = out->target;
-    weir_sent sent = WEIR_SENT_OK;
-
-    (void)rk;
-    if (msg->err != RD_KAFKA_RESP_ERR_NO_ERROR || producer->kind == WEIR_KAFKA_ALONE) {
-        producer_count_answers(producer);
-        sent = producer_judge(producer, out, msg->err);
-    }
-    if (target != producer->target) {
-        producer_count_answers(producer);
-        producer->target = target;
-    }
-    producer->n_of_target++;
-    weir_kafka_headers_back(out, msg, &producer->back);
-    producer->results[producer->n_results++] = (weir_sent_result){
-        .out = out,
-        .sent = sent,
-        .text =
-            msg->err == RD_KAFKA_RESP_ERR_NO_ERROR ? NULL : rd_kafka_err2str(msg->err),
-    };
-    if (producer->n_results == PRODUCER_RESULTS) {
-        producer_hand_on(producer);
-    }
-}
 
 static void producer_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
@@ -276,16 +93,6 @@ static void producer_learnt(weir_kafka_producer *producer, rd_kafka_event_t *eve
     rd_kafka_event_destroy(event);
 }
 
-/* Suspects whose events were taken away from us never come back. */
-static void producer_forget_locked(weir_kafka_target *target, int64_t now)
-{
-    if (target->want == WEIR_KAFKA_ALONE && !target->is_small && !target->is_learning &&
-        now - target->suspected_us > PRODUCER_SUSPECT_US) {
-        target->suspected_us = now;
-        weir_kafka_producer_learn_locked(target);
-    }
-}
-
 /* Topics that were not there: the client looks again only in minutes unless it is asked. */
 static void producer_look(weir_kafka_producer *producer)
 {
@@ -296,7 +103,7 @@ static void producer_look(weir_kafka_producer *producer)
     weir_lock_take(&producer->sink->lock);
     for (weir_kafka_target *t = producer->sink->targets; t != NULL && target == NULL;
          t = t->next) {
-        producer_forget_locked(t, now);
+        weir_kafka_answer_forget_locked(t, now);
         if (t->is_missing && t->topics[producer->kind] != NULL &&
             t->use == producer->kind && now >= t->next_look_us) {
             target = t;
@@ -405,7 +212,7 @@ static weir_status producer_make(weir_kafka_producer *producer, weir_err *err)
         return st;
     }
     rd_kafka_conf_set_opaque(conf, producer);
-    rd_kafka_conf_set_dr_msg_cb(conf, producer_answered);
+    rd_kafka_conf_set_dr_msg_cb(conf, weir_kafka_answer_take);
     rd_kafka_conf_set_error_cb(conf, producer_error);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 
@@ -447,7 +254,7 @@ static bool producer_break(weir_kafka_producer *producer, int64_t until_us)
     while (rd_kafka_outq_len(rk) > 0 && weir_clock_us() < until_us) {
         rd_kafka_poll(rk, 10);
     }
-    producer_hand_on(producer);
+    weir_kafka_answer_hand_on(producer);
     for (bool is_used = true; is_used && weir_clock_us() < until_us;) {
         weir_lock_take(&producer->sink->lock);
         is_used = producer->n_users > 0;
@@ -497,7 +304,7 @@ static void *producer_main(void *arg)
             continue;
         }
         rd_kafka_poll(producer->rk, PRODUCER_POLL_MS);
-        producer_hand_on(producer);
+        weir_kafka_answer_hand_on(producer);
         rd_kafka_event_t *event = rd_kafka_queue_poll(producer->asked, 0);
 
         if (event != NULL) {
@@ -515,17 +322,29 @@ static void *producer_main(void *arg)
     return NULL;
 }
 
+static void producer_free(weir_kafka_producer *producer)
+{
+    free(producer->results);
+    free(producer->answers);
+    producer->results = NULL;
+    producer->answers = NULL;
+}
+
 weir_status weir_kafka_producer_start(weir_kafka_sender *sink, int kind, weir_err *err)
 {
     weir_kafka_producer *producer = &sink->producers[kind];
 
     producer->sink = sink;
     producer->kind = kind;
-    producer->results = calloc(PRODUCER_RESULTS, sizeof(*producer->results));
-    if (producer->results == NULL) {
-        return weir_fail(err, WEIR_ENOMEM, "out of memory");
+    producer->results = calloc(WEIR_KAFKA_ANSWERS, sizeof(*producer->results));
+    producer->answers = calloc(WEIR_KAFKA_ANSWERS, sizeof(*producer->answers));
+    weir_status st = WEIR_OK;
+
+    if (producer->results == NULL || producer->answers == NULL) {
+        st = weir_fail(err, WEIR_ENOMEM, "out of memory");
+    } else {
+        st = producer_make(producer, err);
     }
-    weir_status st = producer_make(producer, err);
 
     if (st == WEIR_OK && weir_thread_start(&producer->thread, "kafka.sink", 0,
                                            producer_main, producer) != 0) {
@@ -533,8 +352,7 @@ weir_status weir_kafka_producer_start(weir_kafka_sender *sink, int kind, weir_er
         st = weir_fail(err, WEIR_EAGAIN, "kafka.sink: no thread");
     }
     if (st != WEIR_OK) {
-        free(producer->results);
-        producer->results = NULL;
+        producer_free(producer);
         return st;
     }
     producer->has_thread = true;
@@ -588,7 +406,6 @@ bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us)
     /* Every call of the thread is bounded, the last ones by until_us. */
     WEIR_ASSERT(pthread_join(producer->thread, NULL) == 0);
     producer->has_thread = false;
-    free(producer->results);
-    producer->results = NULL;
+    producer_free(producer);
     return atomic_load(&producer->has_ended);
 }

@@ -31,6 +31,8 @@
 #define WEIR_KAFKA_BATCH                                                               \
     1000000 /* bytes of a batch; the default limit of topics is 1,048,588 */
 
+#define WEIR_KAFKA_ANSWERS 512 /* that are handed on together */
+
 enum { WEIR_KAFKA_BATCHED = 0, WEIR_KAFKA_ALONE, WEIR_KAFKA_PRODUCERS };
 
 typedef struct weir_kafka_target weir_kafka_target;
@@ -62,6 +64,12 @@ struct weir_kafka_target {
     int64_t next_look_us; /* when to look for it again */
 };
 
+/* All that is taken from a message of a delivery report, before it is gone. */
+typedef struct weir_kafka_answer {
+    rd_kafka_resp_err_t code;
+    rd_kafka_headers_t *list;
+} weir_kafka_answer;
+
 struct weir_kafka_producer {
     weir_kafka_sender *sink;
     int kind;
@@ -77,6 +85,7 @@ struct weir_kafka_producer {
 
     /* its thread: answers not yet handed on */
     weir_sent_result *results;
+    weir_kafka_answer *answers; /* what the client said of each */
     size_t n_results;
     weir_kafka_headers *back;  /* lists of headers that these had */
     weir_kafka_target *target; /* of the last of them */
@@ -106,8 +115,19 @@ rd_kafka_resp_err_t weir_kafka_producer_send(rd_kafka_t *rk, rd_kafka_topic_t *t
                                              weir_out *out, int64_t now_ms);
 /* Asks for the settings of a topic; until the answer it gets one record at a time. */
 void weir_kafka_producer_learn_locked(weir_kafka_target *target);
+/* -- kafka_answer.c -- */
 /* What an error of the client means for an output that was alone in its batch, or not. */
 weir_sent weir_kafka_producer_class(rd_kafka_resp_err_t code, bool is_alone);
+/* The client's answer to one output; opaque is the producer. Inside rd_kafka_poll() on its
+ * thread, like the next. */
+void weir_kafka_answer_take(rd_kafka_t *rk, const rd_kafka_message_t *msg,
+                            void *opaque);
+/* Hands on the answers so far. */
+void weir_kafka_answer_hand_on(weir_kafka_producer *producer);
+/* Suspects whose events were taken away from us never come back: asks for the settings again
+ * after a while. */
+void weir_kafka_answer_forget_locked(weir_kafka_target *target, int64_t now);
+/* -- kafka_producer.c -- */
 /* Answers what is left with AGAIN, ends the thread, destroys. False: something hangs. */
 bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us);
 

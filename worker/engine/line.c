@@ -364,6 +364,7 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
         line_count_ends(line, chain, now);
     }
     for (weir_job *job = chain->head; job != NULL; job = job->next) {
+        __builtin_prefetch(job->ev.native, 1); /* given back below */
         if (!job->is_twin) { /* the event of a twin is still being handled */
             line_acks_add(&acks, job);
         }

@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SETTLE_BATCH 256            /* outputs given to a sink at once */
+#define SETTLE_BATCH 256 /* outputs given to a sink at once */
+#define SETTLE_AHEAD 4   /* answers whose jobs are fetched in advance */
+#define SETTLE_CACHE_LINE 64
 #define SETTLE_FULL_US 2000         /* a full sink is asked again after this */
 #define SETTLE_GIVE_UP_US 300000000 /* an address that only a function named */
 
@@ -382,6 +384,21 @@ static void settle_log_failure(weir_engine *e, const weir_sent_result *result)
              words[result->sent], result->text == NULL ? "" : result->text);
 }
 
+/* A job has not been looked at since it was sent: what the flow, and then its end, will read of
+ * it is fetched into the cache while the jobs before it are dealt with. */
+static void settle_fetch(const weir_job *job)
+{
+    const char *at = (const char *)&job->next;
+    const char *end = (const char *)(job + 1);
+
+    for (; at < end; at += SETTLE_CACHE_LINE) {
+        __builtin_prefetch(at, 1);
+    }
+    __builtin_prefetch(&job->ev.receipt, 1);
+    __builtin_prefetch(&job->ev.arena, 1);
+    __builtin_prefetch(&job->ev.position, 1);
+}
+
 void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
 {
     weir_engine *e = arg;
@@ -393,6 +410,10 @@ void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
     for (size_t i = 0; i <= n; i++) {
         weir_job *job = NULL;
         weir_line *next = line;
+
+        if (i + SETTLE_AHEAD < n) {
+            settle_fetch(results[i + SETTLE_AHEAD].out->owner);
+        }
 
         if (i < n) {
             const weir_sent_result *result = &results[i];
