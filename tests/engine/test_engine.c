@@ -272,11 +272,62 @@ static void engine_waits_for_a_thread_that_is_not_ready(void **state)
     weir_rig_close(&r);
 }
 
+/* What one key must look like: each number once its predecessor is done. */
+typedef struct row {
+    atomic_int next;
+    atomic_int n_inside, n_wrong;
+} row;
+
+static weir_verdict row_fn(void *arg, weir_call *call)
+{
+    row *r = arg;
+    const int number = atoi(call->ev->data.data);
+    weir_verdict verdict = WEIR_DONE;
+
+    if (atomic_fetch_add(&r->n_inside, 1) != 0 || number != atomic_load(&r->next)) {
+        atomic_fetch_add(&r->n_wrong, 1);
+    }
+    if (number % 501 == 500 && call->attempt == 1) {
+        verdict = WEIR_RETRY;
+    } else if (number % 701 == 700) {
+        verdict = weir_rig_echo(NULL, call);
+    }
+    if (verdict == WEIR_DONE) {
+        atomic_fetch_add(&r->next, 1);
+    }
+    atomic_fetch_sub(&r->n_inside, 1);
+    return verdict;
+}
+
+static void engine_keeps_a_row_of_one_key_in_order_through_retries(void **state)
+{
+    row seen = { .next = 0 };
+    rig r;
+
+    (void)state;
+    weir_rig_open(&r);
+    r.functions[0].fn = row_fn;
+    r.functions[0].arg = &seen;
+    r.subs[0].retry.first_us = 100;
+    weir_rig_start(&r);
+    for (int i = 0; i < MANY_EVENTS / 10; i++) {
+        char data[32];
+
+        snprintf(data, sizeof(data), "%d", i);
+        weir_rig_put(&r, "in", 0, "k", data);
+    }
+    RIG_WAIT(weir_rig_committed(&r, 0) == MANY_EVENTS / 10);
+    assert_int_equal(atomic_load(&seen.n_wrong), 0);
+    assert_int_equal(atomic_load(&seen.next), MANY_EVENTS / 10);
+    weir_rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(engine_takes_one_event_to_its_result),
         cmocka_unit_test(engine_keeps_each_key_in_order_through_random_failures),
+        cmocka_unit_test(engine_keeps_a_row_of_one_key_in_order_through_retries),
         cmocka_unit_test(engine_publishes_a_rejected_event_as_a_dead_letter),
         cmocka_unit_test(engine_gives_up_after_the_attempts_of_the_rules),
         cmocka_unit_test(engine_grows_threads_up_to_the_concurrency),

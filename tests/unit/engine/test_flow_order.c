@@ -288,6 +288,97 @@ static void flow_sends_what_found_no_room_a_little_later(void **state)
     world_end(&w);
 }
 
+/* As after a long row of events that ended as DONE without outputs. */
+static void have_plain_events(world *w)
+{
+    for (uint64_t i = 0; i < 64; i++) {
+        world_through(w, world_admit(w, 1, NULL, i));
+    }
+}
+
+static void flow_lets_one_claim_hold_a_row_of_one_key(void **state)
+{
+    weir_job *jobs[3], *out[8], *last;
+    world w;
+
+    (void)state;
+    world_begin(&w);
+    have_plain_events(&w);
+    for (uint64_t i = 0; i < 3; i++) {
+        jobs[i] = world_admit(&w, 0, "k", i);
+    }
+    assert_int_equal(world_take_n(&w, out, 8), 3);
+    assert_int_equal(w.n_slots, 1);
+    assert_int_equal(out[0]->behind, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_ptr_equal(out[i], jobs[i]);
+        assert_int_equal(out[i]->behind, i);
+        world_start(&w, out[i]);
+        out[i]->call.verdict = WEIR_DONE;
+    }
+    last = world_admit(&w, 0, "k", 3);
+    assert_null(world_take(&w)); /* the row has the lane */
+    weir_flow_finish(w.f, out, 3, 1, w.now, world_news(&w));
+    world_collect(&w);
+    for (int i = 0; i < 3; i++) {
+        world_done_next(&w, jobs[i]);
+    }
+    world_through(&w, last);
+    world_end(&w);
+}
+
+static void flow_takes_back_what_stands_behind_a_retry_in_its_claim(void **state)
+{
+    weir_job *out[8], *other[1];
+    world w;
+
+    (void)state;
+    world_begin(&w);
+    have_plain_events(&w);
+    for (uint64_t i = 0; i < 3; i++) {
+        (void)world_admit(&w, 0, "k", i);
+    }
+    assert_int_equal(world_take_n(&w, out, 8), 3);
+    world_start(&w, out[0]);
+    out[0]->call.verdict = WEIR_RETRY;
+    out[0]->call.delay_ms = 1;
+    /* two have not begun */
+    weir_flow_finish(w.f, out, 3, 1, w.now, world_news(&w));
+    world_collect(&w);
+    assert_int_equal(world_take_n(&w, other, 1), 0);
+    w.now = w.news.next_due_us;
+    for (int i = 0; i < 3; i++) {
+        world_through(&w, out[i]);
+    }
+    world_end(&w);
+}
+
+static void flow_claims_no_row_where_events_have_results(void **state)
+{
+    weir_job *a, *out[8];
+    world w;
+
+    (void)state;
+    world_begin(&w);
+    have_plain_events(&w);
+    a = world_admit(&w, 0, "k", 0);
+    world_run(&w, a);
+    world_finish(&w, a, WEIR_DONE, 1, -1);
+    world_send_next(&w, a);
+    world_settled(&w, a, WEIR_JOB_OK);
+    (void)world_admit(&w, 0, "k", 1);
+    (void)world_admit(&w, 0, "k", 2);
+    assert_int_equal(world_take_n(&w, out, 8), 1);
+    weir_flow_give_back(w.f, out, 1, 1, w.now, world_news(&w));
+    for (int i = 0; i < 2; i++) {
+        weir_job *job = world_take(&w);
+
+        world_start(&w, job);
+        world_finish(&w, job, WEIR_DONE, 0, -1);
+    }
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +395,9 @@ int main(void)
         cmocka_unit_test(flow_holds_a_result_back_while_an_earlier_one_has_failed),
         cmocka_unit_test(flow_repeats_a_send_for_ever_without_an_attempt),
         cmocka_unit_test(flow_sends_what_found_no_room_a_little_later),
+        cmocka_unit_test(flow_lets_one_claim_hold_a_row_of_one_key),
+        cmocka_unit_test(flow_takes_back_what_stands_behind_a_retry_in_its_claim),
+        cmocka_unit_test(flow_claims_no_row_where_events_have_results),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
