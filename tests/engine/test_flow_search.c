@@ -229,6 +229,20 @@ static void flow_keeps_its_promises_where_a_claim_mixes_keys(void **state)
     search_all(&plan);
 }
 
+static void flow_keeps_its_promises_where_a_claim_outlives_its_first(void **state)
+{
+    static const model_plan plan = { .name = "two of one key in a claim, more faults",
+                                     .order = WEIR_ORDER_KEY,
+                                     .keeps_order = true,
+                                     .n_claim = 2,
+                                     .n_events = 2,
+                                     .n_faults = FAULTS_MOST,
+                                     .events = { { 0, "a" }, { 0, "a" } } };
+
+    (void)state;
+    search_all(&plan);
+}
+
 /* A long run of random steps; faults come for ever, and then it must come to its end. */
 static void random_run(uint64_t seed, weir_order order, bool keeps_order,
                        bool acks_each, int n_claim)
@@ -299,6 +313,8 @@ int main(void)
             search_report),
         cmocka_unit_test_teardown(flow_keeps_its_promises_where_a_claim_mixes_keys,
                                   search_report),
+        cmocka_unit_test_teardown(
+            flow_keeps_its_promises_where_a_claim_outlives_its_first, search_report),
         cmocka_unit_test(flow_keeps_its_promises_in_long_random_runs),
     };
 

@@ -65,8 +65,7 @@ static void epoch_end_locked(weir_flow *f, weir_chain *jobs, weir_flow_news *new
 }
 
 /* Adds the jobs of no later epoch, up to that position, that wait behind this one in its lane;
- * returns how many. Those that its thread has claimed with it have not begun, and leave when
- * they come back. */
+ * returns how many. */
 static size_t epoch_add_behind_locked(const weir_job *job, weir_pos last,
                                       weir_chain *ending)
 {
@@ -79,24 +78,38 @@ static size_t epoch_add_behind_locked(const weir_job *job, weir_pos last,
          node = node->next) {
         weir_job *behind = WEIR_CONTAINER_OF(node, weir_job, lane_node);
 
-        if (behind->ev.receipt.epoch > job->ev.receipt.epoch ||
-            weir_pos_cmp(behind->ev.receipt.pos, last) > 0) {
-            continue;
-        }
-        if (weir_job_get(behind) == WEIR_JOB_QUEUED) {
+        if (weir_job_get(behind) == WEIR_JOB_QUEUED &&
+            behind->ev.receipt.epoch <= job->ev.receipt.epoch &&
+            weir_pos_cmp(behind->ev.receipt.pos, last) <= 0) {
             weir_chain_add(ending, behind);
             n++;
-        } else if (job->is_active && weir_job_get(behind) == WEIR_JOB_CLAIMED) {
-            behind->is_dropped = true;
         }
     }
     return n;
+}
+
+/* The job leaves unfinished. What a thread has claimed with it, behind it in its lane, has not
+ * begun and is still to come back: it leaves then. */
+static void epoch_drop_claimed_locked(const weir_job *job)
+{
+    if (job->lane == NULL || !job->is_active) {
+        return;
+    }
+    for (weir_list *node = job->lane_node.next; node != &job->lane->jobs;
+         node = node->next) {
+        weir_job *behind = WEIR_CONTAINER_OF(node, weir_job, lane_node);
+
+        if (weir_job_get(behind) == WEIR_JOB_CLAIMED) {
+            behind->is_dropped = true;
+        }
+    }
 }
 
 void weir_flow_quit_locked(weir_flow *f, weir_job *job, weir_flow_news *news)
 {
     weir_chain behind = { 0 };
 
+    epoch_drop_claimed_locked(job);
     epoch_add_behind_locked(job, (weir_pos){ UINT64_MAX, UINT64_MAX }, &behind);
     weir_flow_leave_locked(f, job, &news->gone, f->now_us, news);
     epoch_end_locked(f, &behind, news);
@@ -127,6 +140,7 @@ static size_t epoch_trim_locked(weir_flow *f, weir_part *part, uint32_t epoch,
             continue;
         }
         weir_chain_add(&ending, job);
+        epoch_drop_claimed_locked(job);
         if (state == WEIR_JOB_WAITING && is_below) {
             /* too late, and what would begin instead of it is further on */
             n_behind += epoch_add_behind_locked(job, part->begun, &ending);
