@@ -9,6 +9,7 @@
 #include "worker/base/check.h"
 
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ enum { POSITION_NONE = 0, POSITION_BUSY, POSITION_READY };
 void weir_ev_begin(weir_event *ev, weir_arena *arena)
 {
     weir_arena_reset(arena);
-    memset(ev, 0, sizeof(*ev));
+    memset(ev, 0, offsetof(weir_event, position_text));
     ev->time_ms = -1;
     ev->partition = -1;
     ev->arena = arena;

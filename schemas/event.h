@@ -88,8 +88,8 @@ struct weir_event {
     weir_slice payload;
 
     atomic_int position_state; /* see weir_ev_position */
-    char position_text[64];    /* short positions; longer ones are on the heap */
     weir_slice position;
+    char position_text[64]; /* short positions; longer ones are on the heap */
 };
 
 /* Makes ev empty (the storage may be anything) on that arena, which is reset. */

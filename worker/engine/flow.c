@@ -7,7 +7,13 @@
 
 #include <stdlib.h>
 
-#define FLOW_PLAIN 64       /* events in a row, see flow_may_run_on() */
+#define FLOW_PLAIN 64 /* events in a row, see flow_may_run_on() */
+/* So many events in the flow, and so many of them ready for each that may run, are enough: more
+ * would only lie in memory, far from the processor's caches. */
+#define FLOW_ENOUGH 4096
+#define FLOW_ENOUGH_READY 512
+#define FLOW_ENOUGH_EACH 4
+
 #define FLOW_SPARE_DUE 4096 /* jobs beyond max_jobs that the timer heap has room for */
 
 weir_status weir_flow_new(const weir_sub *sub, size_t max_jobs, uint64_t seed,
@@ -110,6 +116,21 @@ int64_t weir_flow_stood_us_locked(const weir_flow *f, int64_t now)
     return f->still_us + (f->still_since_us == 0 ? 0 : now - f->still_since_us);
 }
 
+/* True while the flow has enough to do; once it has, until half of that is gone. */
+static bool flow_has_enough_locked(weir_flow *f)
+{
+    const weir_sub *sub = f->sub;
+    size_t n_ready = FLOW_ENOUGH_EACH * (size_t)sub->concurrency;
+
+    n_ready = n_ready > FLOW_ENOUGH_READY ? n_ready : FLOW_ENOUGH_READY;
+    if (f->has_enough) {
+        f->has_enough = f->n_jobs > FLOW_ENOUGH / 2 && f->n_ready > n_ready / 2;
+    } else {
+        f->has_enough = f->n_jobs >= FLOW_ENOUGH && f->n_ready >= n_ready;
+    }
+    return f->has_enough;
+}
+
 void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
 {
     const weir_heap_node *top = weir_heap_peek(&f->due);
@@ -138,7 +159,8 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
         }
     }
     news->next_due_us = due;
-    news->has_room = !f->is_open && f->n_again == 0 && may_run && !f->is_stopping;
+    news->has_room = !f->is_open && f->n_again == 0 && may_run && !f->is_stopping &&
+                     !flow_has_enough_locked(f);
     atomic_store_explicit(&f->hint_ready, news->n_ready, memory_order_release);
     atomic_store_explicit(&f->hint_listed, f->n_listed, memory_order_release);
     atomic_store_explicit(&f->hint_due_us, due, memory_order_release);

@@ -39,6 +39,7 @@ struct weir_flow {
     bool is_paused, is_stopping;
     int64_t stop_us; /* with is_stopping: when all must have ended */
     bool may_pend;   /* a call has been pending before */
+    bool has_enough; /* ready events, so that no more need be read */
 
     /* The last news, written under the lock, read without it. */
     atomic_size_t hint_ready, hint_listed;

@@ -70,11 +70,7 @@ typedef struct weir_part weir_part;
 typedef struct weir_job weir_job;
 
 struct weir_job {
-    weir_event ev;
-    weir_arena arena;     /* of the event: headers, copies, decoded value */
-    weir_arena out_arena; /* of outputs and texts; reset before each attempt */
-    weir_call call;
-
+    /* What every event touches stands together, what few do at the end. */
     weir_job *next;       /* in a chain that is handed from one part to the next */
     weir_list ready_node; /* in the flow's ready or resend list */
     weir_list lane_node;  /* in its lane, oldest first */
@@ -136,6 +132,10 @@ struct weir_job {
     int64_t unsent_us;
     size_t charged;     /* bytes in the budget */
     size_t out_charged; /* bytes of outputs in the budget */
+    weir_event ev;
+    weir_arena arena;     /* of the event: headers, copies, decoded value */
+    weir_arena out_arena; /* of outputs and texts; reset before each attempt */
+    weir_call call;       /* last: its texts are large and seldom used */
 };
 
 /* Asserts that the move is legal and makes it. */
