@@ -25,6 +25,7 @@
 #define INTAKE_WAIT_US 100000 /* of one read */
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
+#define INTAKE_PLENTY 64     /* events that may run at once, at least */
 #define INTAKE_GRACE_US 5000 /* so long a stash may last before its part is held */
 
 /*
@@ -229,10 +230,20 @@ static void intake_tend_parts(weir_intake *in)
     }
 }
 
+/* True if so much may run at once that more to choose from would change nothing. */
+static bool intake_has_plenty(const weir_line *line)
+{
+    const size_t n_ready = weir_flow_hint_ready(line->flow);
+
+    return n_ready >= INTAKE_PLENTY && n_ready / 4 >= line->sub->concurrency;
+}
+
 /*
  * Holds the parts that have had a stash for a while. Until then nothing is read at all: where
  * functions are fast, there is room again in a moment, and a hold would cost the source its
- * prefetch; where they are slow, the other parts wait no longer than this.
+ * prefetch; where they are slow, the other parts wait no longer than this. Where there is
+ * plenty to run already no part is held either: what would be read of the others would queue
+ * up behind it, and each held part has a prefetch of its own, which takes memory.
  */
 static void intake_hold_stashed(weir_intake *in, int64_t now)
 {
@@ -242,7 +253,8 @@ static void intake_hold_stashed(weir_intake *in, int64_t now)
         in->stash_us = 0;
         return;
     }
-    const bool is_due = in->stash_us != 0 && now - in->stash_us >= INTAKE_GRACE_US;
+    const bool is_due = in->stash_us != 0 && now - in->stash_us >= INTAKE_GRACE_US &&
+                        !intake_has_plenty(in->line);
 
     for (size_t i = 0; i < in->n_parts; i++) {
         weir_line_part *part = in->parts[i];
@@ -364,6 +376,15 @@ static size_t intake_prepare_batch(weir_intake *in, size_t n)
     return in->n_batch < n ? in->n_batch : n;
 }
 
+/* How long a read may wait: no longer than until parts are to be held. */
+static int64_t intake_wait_us(const weir_intake *in)
+{
+    return in->stash_us != 0 &&
+                   atomic_load(&in->beat_us) - in->stash_us < INTAKE_GRACE_US
+               ? INTAKE_GRACE_US
+               : INTAKE_WAIT_US;
+}
+
 static void intake_round(weir_intake *in, weir_buf *scratch)
 {
     weir_chain ready = { 0 };
@@ -380,8 +401,7 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
         atomic_store_explicit(&in->wants_room, false, memory_order_relaxed);
     }
     room = intake_prepare_batch(in, room);
-    n = in->source->ops->read(in->self, in->batch_evs, room,
-                              in->stash_us != 0 ? INTAKE_GRACE_US : INTAKE_WAIT_US);
+    n = in->source->ops->read(in->self, in->batch_evs, room, intake_wait_us(in));
     WEIR_ASSERT(n <= room);
     if (room > 0) {
         intake_resize(in, n, room);
