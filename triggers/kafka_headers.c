@@ -106,16 +106,9 @@ static void headers_find(weir_kafka_headers *headers)
     }
 }
 
-/* A list made for this output; NULL: out of memory. */
-static weir_kafka_headers *headers_new(const weir_out *out)
+/* Makes the list of this output in a shell for as many headers. */
+static void headers_build(weir_kafka_headers *headers, const weir_out *out)
 {
-    const size_t size =
-        sizeof(weir_kafka_headers) + out->n_headers * sizeof(headers_one);
-    weir_kafka_headers *headers = NULL;
-
-    if (out->n_headers > UINT16_MAX || (headers = malloc(size)) == NULL) {
-        return NULL;
-    }
     *headers = (weir_kafka_headers){ .list = rd_kafka_headers_new(out->n_headers),
                                      .n = (uint16_t)out->n_headers,
                                      .n_bytes = 2 * HEADERS_OVERHEAD,
@@ -126,6 +119,19 @@ static weir_kafka_headers *headers_new(const weir_out *out)
                             (ssize_t)out->headers[i].value.len);
     }
     headers_find(headers);
+}
+
+/* A list made for this output; NULL: out of memory. */
+static weir_kafka_headers *headers_new(const weir_out *out)
+{
+    const size_t size =
+        sizeof(weir_kafka_headers) + out->n_headers * sizeof(headers_one);
+    weir_kafka_headers *headers = NULL;
+
+    if (out->n_headers > UINT16_MAX || (headers = malloc(size)) == NULL) {
+        return NULL;
+    }
+    headers_build(headers, out);
     return headers;
 }
 
@@ -139,40 +145,70 @@ static void headers_write(const weir_kafka_headers *headers, const weir_out *out
     }
 }
 
+static weir_kafka_headers *headers_pop_locked(weir_kafka_header_pool *pool, size_t form)
+{
+    weir_kafka_headers *headers = pool->spare[form];
+
+    if (headers != NULL) {
+        pool->spare[form] = headers->next;
+        pool->n_bytes -= headers->n_bytes;
+    }
+    return headers;
+}
+
+/* One of as many headers from another bucket. Positions get a digit longer now and then, and
+ * what was kept for the shorter ones must not be left behind. NULL: there is none. */
+static weir_kafka_headers *headers_steal_locked(weir_kafka_header_pool *pool, size_t n)
+{
+    for (size_t form = 0; form < WEIR_KAFKA_FORMS && pool->n_bytes > 0; form++) {
+        if (pool->spare[form] != NULL && pool->spare[form]->n == n) {
+            return headers_pop_locked(pool, form);
+        }
+    }
+    return NULL;
+}
+
+/* Gives the output's list what it has to carry; false: out of memory. */
+static bool headers_fill(weir_out *out)
+{
+    weir_kafka_headers *headers = out->carried;
+
+    if (headers != NULL && headers_fit(headers, out)) {
+        headers_write(headers, out);
+        return true;
+    }
+    if (headers != NULL && headers->n == out->n_headers) {
+        rd_kafka_headers_destroy(headers->list);
+        headers_build(headers, out);
+        return true;
+    }
+    if (headers != NULL) { /* of a form that shares the bucket */
+        headers->next = NULL;
+        headers_free(headers);
+    }
+    out->carried = headers_new(out);
+    return out->carried != NULL;
+}
+
 size_t weir_kafka_headers_take(weir_kafka_header_pool *pool, weir_out *const *outs,
                                size_t n)
 {
-    weir_kafka_headers *misfits = NULL;
     size_t n_done = 0;
 
     weir_lock_take(&pool->lock);
     for (size_t i = 0; i < n; i++) {
-        weir_kafka_headers **spare = &pool->spare[headers_form(outs[i])];
-        weir_kafka_headers *headers = outs[i]->n_headers == 0 ? NULL : *spare;
+        weir_kafka_headers *headers = NULL;
 
-        outs[i]->carried = NULL;
-        if (headers == NULL) {
-            continue;
+        if (outs[i]->n_headers > 0) {
+            headers = headers_pop_locked(pool, headers_form(outs[i]));
+            headers = headers != NULL ? headers
+                                      : headers_steal_locked(pool, outs[i]->n_headers);
         }
-        *spare = headers->next;
-        pool->n_bytes -= headers->n_bytes;
-        if (headers_fit(headers, outs[i])) {
-            outs[i]->carried = headers;
-        } else { /* of a form that shares the bucket, and perhaps never comes again */
-            headers->next = misfits;
-            misfits = headers;
-        }
+        outs[i]->carried = headers;
     }
     weir_lock_give(&pool->lock);
-    headers_free(misfits);
-    for (; n_done < n; n_done++) {
-        weir_out *out = outs[n_done];
-
-        if (out->carried != NULL) {
-            headers_write(out->carried, out);
-        } else if (out->n_headers > 0 && (out->carried = headers_new(out)) == NULL) {
-            break;
-        }
+    while (n_done < n && (outs[n_done]->n_headers == 0 || headers_fill(outs[n_done]))) {
+        n_done++;
     }
     return n_done;
 }
@@ -218,13 +254,10 @@ void weir_kafka_headers_back(weir_out *out, const rd_kafka_headers_t *list,
 static weir_kafka_headers *headers_drop_locked(weir_kafka_header_pool *pool)
 {
     for (size_t i = 0; i < WEIR_KAFKA_FORMS; i++) {
-        weir_kafka_headers **spare = &pool->spare[pool->next_drop];
-        weir_kafka_headers *headers = *spare;
+        weir_kafka_headers *headers = headers_pop_locked(pool, pool->next_drop);
 
         pool->next_drop = (pool->next_drop + 1) % WEIR_KAFKA_FORMS;
         if (headers != NULL) {
-            *spare = headers->next;
-            pool->n_bytes -= headers->n_bytes;
             return headers;
         }
     }

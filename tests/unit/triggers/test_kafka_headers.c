@@ -111,6 +111,36 @@ static void a_list_of_other_names_or_lengths_is_not_used(void **state)
     weir_kafka_headers_fini(&pool);
 }
 
+static void lists_for_shorter_positions_are_not_left_behind(void **state)
+{
+    weir_kafka_header_pool pool;
+    two one, longer;
+
+    (void)state;
+    weir_kafka_headers_init(&pool, ROOM);
+    two_init(&one, "weir.position", "kafka:orders/3@9999", "1");
+    two_take(&pool, &one);
+    const void *kept = one.out.carried;
+
+    two_give(&pool, &one);
+    assert_true(pool.n_bytes > 0);
+    two_init(&longer, "weir.position", "kafka:orders/3@10000", "2");
+    rd_kafka_headers_t *list = two_take(&pool, &longer);
+
+    assert_ptr_equal(longer.out.carried, kept);
+    assert_int_equal(pool.n_bytes, 0);
+    assert_header(list, 0, "weir.position", "kafka:orders/3@10000");
+    assert_header(list, 1, "weir.hops", "2");
+    two_give(&pool, &longer);
+    /* one of another number of headers is not taken for it */
+    longer.out.n_headers = 1;
+    list = two_take(&pool, &longer);
+    assert_ptr_not_equal(longer.out.carried, kept);
+    assert_int_equal(rd_kafka_header_cnt(list), 1);
+    two_give(&pool, &longer);
+    weir_kafka_headers_fini(&pool);
+}
+
 static void an_absent_value_is_told_from_an_empty_one(void **state)
 {
     weir_kafka_header_pool pool;
@@ -174,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_of_the_same_names_and_lengths_is_written_anew),
         cmocka_unit_test(a_list_of_other_names_or_lengths_is_not_used),
+        cmocka_unit_test(lists_for_shorter_positions_are_not_left_behind),
         cmocka_unit_test(an_absent_value_is_told_from_an_empty_one),
         cmocka_unit_test(what_waits_for_its_next_use_stays_within_its_bytes),
         cmocka_unit_test(an_output_without_headers_carries_no_list),
