@@ -27,6 +27,7 @@
 #define CLIENT_EVENT_COST 400    /* what the client keeps for one beyond its bytes */
 #define CLIENT_MIN_FETCH 1000000 /* message.max.bytes: the library takes no less */
 #define CLIENT_MAX_FETCH 2000000
+#define CLIENT_PART_FETCH "262144" /* of one partition in an answer */
 #define CLIENT_MIN_KBYTES 1024
 #define CLIENT_MAX_KBYTES 65536 /* the library's own default */
 #define CLIENT_PARTS_OF_BYTES                                                          \
@@ -154,6 +155,9 @@ static weir_status client_conf(weir_kafka_reader *src, rd_kafka_conf_t **out,
         (weir_kafka_prop){ "topic.metadata.refresh.interval.ms", "30000", true };
     /* One answer of a broker comes on top of a full queue. */
     props[n++] = (weir_kafka_prop){ "fetch.max.bytes", fetch, true };
+    /* It brings some of many partitions, not all of one: so keys of all are there to run. */
+    props[n++] =
+        (weir_kafka_prop){ "fetch.message.max.bytes", CLIENT_PART_FETCH, true };
     if (src->caps.has_backoff) {
         props[n++] = (weir_kafka_prop){ "fetch.queue.backoff.ms", "5", false };
     }

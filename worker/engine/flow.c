@@ -11,8 +11,8 @@
 /* So many events in the flow, and so many of them ready for each that may run, are enough: more
  * would only lie in memory, far from the processor's caches. */
 #define FLOW_ENOUGH 4096
-#define FLOW_ENOUGH_READY 512
-#define FLOW_ENOUGH_EACH 4
+#define FLOW_BUSY 512
+#define FLOW_BUSY_EACH 4
 
 #define FLOW_SPARE_DUE 4096 /* jobs beyond max_jobs that the timer heap has room for */
 
@@ -116,18 +116,28 @@ int64_t weir_flow_stood_us_locked(const weir_flow *f, int64_t now)
     return f->still_us + (f->still_since_us == 0 ? 0 : now - f->still_since_us);
 }
 
-/* True while the flow has enough to do; once it has, until half of that is gone. */
-static bool flow_has_enough_locked(weir_flow *f)
+/* True if a claim may hold several events of one lane: lately they have ended so that the next
+ * could begin. In a batch they would all begin at once. */
+static bool flow_may_run_on(const weir_flow *f)
 {
-    const weir_sub *sub = f->sub;
-    size_t n_ready = FLOW_ENOUGH_EACH * (size_t)sub->concurrency;
+    return f->n_plain >= FLOW_PLAIN && f->sub->batch.max <= 1 && !f->may_pend &&
+           !f->is_open;
+}
 
-    n_ready = n_ready > FLOW_ENOUGH_READY ? n_ready : FLOW_ENOUGH_READY;
-    if (f->has_enough) {
-        f->has_enough = f->n_jobs > FLOW_ENOUGH / 2 && f->n_ready > n_ready / 2;
-    } else {
-        f->has_enough = f->n_jobs >= FLOW_ENOUGH && f->n_ready >= n_ready;
-    }
+/* True if so much may begin that more to choose from would change nothing. */
+static bool flow_is_busy_locked(const weir_flow *f)
+{
+    const size_t n_each = FLOW_BUSY_EACH * (size_t)f->sub->concurrency;
+
+    return (flow_may_run_on(f) ? f->n_listed : f->n_ready) >=
+           (n_each > FLOW_BUSY ? n_each : FLOW_BUSY);
+}
+
+/* True while the flow has enough to do; once it has, until half of that is gone. */
+static bool flow_has_enough_locked(weir_flow *f, bool is_busy)
+{
+    f->has_enough =
+        is_busy && f->n_jobs >= (f->has_enough ? FLOW_ENOUGH / 2 : FLOW_ENOUGH);
     return f->has_enough;
 }
 
@@ -136,6 +146,7 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     const weir_heap_node *top = weir_heap_peek(&f->due);
     const bool may_run = !f->is_paused;
     const bool has_slot = f->n_slots < f->sub->concurrency;
+    const bool is_busy = flow_is_busy_locked(f);
     int64_t due = top == NULL ? WEIR_NEVER : top->due_us;
 
     f->now_us = now > f->now_us ? now : f->now_us;
@@ -160,16 +171,16 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     }
     news->next_due_us = due;
     news->has_room = !f->is_open && f->n_again == 0 && may_run && !f->is_stopping &&
-                     !flow_has_enough_locked(f);
+                     !flow_has_enough_locked(f, is_busy);
     atomic_store_explicit(&f->hint_ready, news->n_ready, memory_order_release);
-    atomic_store_explicit(&f->hint_listed, f->n_listed, memory_order_release);
+    atomic_store_explicit(&f->hint_busy, is_busy, memory_order_release);
     atomic_store_explicit(&f->hint_due_us, due, memory_order_release);
     atomic_store_explicit(&f->hint_room, news->has_room, memory_order_release);
 }
 
-size_t weir_flow_hint_listed(weir_flow *f)
+bool weir_flow_hint_busy(weir_flow *f)
 {
-    return atomic_load_explicit(&f->hint_listed, memory_order_acquire);
+    return atomic_load_explicit(&f->hint_busy, memory_order_acquire);
 }
 
 size_t weir_flow_hint_ready(weir_flow *f)
@@ -442,14 +453,6 @@ static size_t flow_take_preset_locked(weir_flow *f, weir_job **out, size_t cap,
         out[n++] = job;
     }
     return n;
-}
-
-/* True if a claim may hold several events of one lane: lately they have ended so that the next
- * could begin. In a batch they would all begin at once. */
-static bool flow_may_run_on(const weir_flow *f)
-{
-    return f->n_plain >= FLOW_PLAIN && f->sub->batch.max <= 1 && !f->may_pend &&
-           !f->is_open;
 }
 
 /* How many may be taken to run now, by slots, breaker and batch rules. */

@@ -193,8 +193,8 @@ bool weir_flow_has(weir_flow *f, const weir_part *part, weir_pos pos);
 
 /* The last news without a lock: what sleepers look at before they sleep. */
 size_t weir_flow_hint_ready(weir_flow *f);
-/* Those that wait behind them in their lanes too, as far as these are not held up. */
-size_t weir_flow_hint_listed(weir_flow *f);
+/* So much may begin, for the concurrency, that more to choose from would change nothing. */
+bool weir_flow_hint_busy(weir_flow *f);
 int64_t weir_flow_hint_due_us(weir_flow *f);
 bool weir_flow_hint_room(weir_flow *f);
 

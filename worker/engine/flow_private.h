@@ -42,7 +42,8 @@ struct weir_flow {
     bool has_enough; /* ready events, so that no more need be read */
 
     /* The last news, written under the lock, read without it. */
-    atomic_size_t hint_ready, hint_listed;
+    atomic_size_t hint_ready;
+    atomic_bool hint_busy;
     atomic_llong hint_due_us;
     atomic_bool hint_room;
 

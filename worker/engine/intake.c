@@ -20,13 +20,10 @@
 
 #define INTAKE_BATCH 1024     /* most events of one read */
 #define INTAKE_BATCH_MIN 64   /* where it begins: what is read sizes the next */
-#define INTAKE_AHEAD 2048     /* events that are read ahead of short functions */
-#define INTAKE_SHORT_NS 10000 /* short: all of these in 20 ms */
 #define INTAKE_WAIT_US 100000 /* of one read */
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
-#define INTAKE_PLENTY 64     /* events that may run at once, at least */
-#define INTAKE_GRACE_US 5000 /* so long a stash may last before its part is held */
+#define INTAKE_FULL_US 5000 /* the same, while nothing may be read but soon */
 
 /*
  * A held record pins its whole fetch buffer, so only what is short-lived stays with the
@@ -230,48 +227,27 @@ static void intake_tend_parts(weir_intake *in)
     }
 }
 
-/* True if so much may run at once that more to choose from would change nothing. */
-static bool intake_has_plenty(const weir_line *line)
-{
-    const size_t n_ready = weir_flow_hint_ready(line->flow);
-
-    return n_ready >= INTAKE_PLENTY && n_ready / 4 >= line->sub->concurrency;
-}
-
 /*
- * Holds the parts that have had a stash for a while. Until then nothing is read at all: where
- * functions are fast, there is room again in a moment, and a hold would cost the source its
- * prefetch; where they are slow, the other parts wait no longer than this. Where there is
- * plenty to run already no part is held either: what would be read of the others would queue
- * up behind it, and each held part has a prefetch of its own, which takes memory.
+ * Holds the parts that have a stash, so that the others are read. While there is plenty to run
+ * none is held and nothing is read: what would be read of the others would only queue up, and
+ * each held part has a prefetch of its own, which takes memory.
  */
-static void intake_hold_stashed(weir_intake *in, int64_t now)
+static void intake_hold_stashed(weir_intake *in)
 {
-    bool has_fresh = false;
+    const bool is_busy = weir_flow_hint_busy(in->line->flow);
 
-    if (in->n_stashed == 0) {
-        in->stash_us = 0;
-        return;
-    }
-    const bool is_due = in->stash_us != 0 && now - in->stash_us >= INTAKE_GRACE_US &&
-                        !intake_has_plenty(in->line);
-
-    for (size_t i = 0; i < in->n_parts; i++) {
+    in->is_full = false;
+    for (size_t i = 0; in->n_stashed > 0 && i < in->n_parts; i++) {
         weir_line_part *part = in->parts[i];
 
         if (part == NULL || part->stash.head == NULL || part->is_held) {
             continue;
         }
-        if (is_due) {
-            intake_hold(in, part, true);
+        if (is_busy) {
+            in->is_full = true;
         } else {
-            has_fresh = true;
+            intake_hold(in, part, true);
         }
-    }
-    if (!has_fresh) {
-        in->stash_us = 0;
-    } else if (in->stash_us == 0) {
-        in->stash_us = now;
     }
 }
 
@@ -321,17 +297,6 @@ static size_t intake_prepare_all(weir_intake *in, size_t n, weir_buf *scratch,
     return n_kept;
 }
 
-/* True if threads have enough to do for now. With short functions more would only grow cold in
- * the caches, and with little room it is not worth a read yet. */
-static bool intake_has_enough(const weir_line *line, size_t room, size_t n_want)
-{
-    const size_t n = weir_flow_hint_listed(line->flow);
-    const size_t mean_ns = atomic_load_explicit(&line->mean_ns, memory_order_relaxed);
-
-    return (n >= WEIR_LINE_LOW && room < n_want / 2) ||
-           (n >= INTAKE_AHEAD && mean_ns != 0 && mean_ns < INTAKE_SHORT_NS);
-}
-
 /* How many events may be read now. */
 static size_t intake_room(weir_intake *in)
 {
@@ -342,13 +307,14 @@ static size_t intake_room(weir_intake *in)
         atomic_load(&line->is_paused) || !weir_flow_hint_room(line->flow)) {
         return 0;
     }
-    if (in->stash_us != 0) {
+    if (in->is_full) {
         return 0; /* see intake_hold_stashed() */
     }
     room = weir_budget_room(&line->share, in->n_want);
-    return in->n_stashed >= INTAKE_BATCH || intake_has_enough(line, room, in->n_want)
-               ? 0
-               : room;
+    if (room < in->n_want / 2 && weir_flow_hint_busy(line->flow)) {
+        return 0; /* not worth a read yet */
+    }
+    return in->n_stashed >= INTAKE_BATCH ? 0 : room;
 }
 
 /* A full read asks for more the next time, one that is mostly empty for less: few jobs are
@@ -376,15 +342,6 @@ static size_t intake_prepare_batch(weir_intake *in, size_t n)
     return in->n_batch < n ? in->n_batch : n;
 }
 
-/* How long a read may wait: no longer than until parts are to be held. */
-static int64_t intake_wait_us(const weir_intake *in)
-{
-    return in->stash_us != 0 &&
-                   atomic_load(&in->beat_us) - in->stash_us < INTAKE_GRACE_US
-               ? INTAKE_GRACE_US
-               : INTAKE_WAIT_US;
-}
-
 static void intake_round(weir_intake *in, weir_buf *scratch)
 {
     weir_chain ready = { 0 };
@@ -401,7 +358,8 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
         atomic_store_explicit(&in->wants_room, false, memory_order_relaxed);
     }
     room = intake_prepare_batch(in, room);
-    n = in->source->ops->read(in->self, in->batch_evs, room, intake_wait_us(in));
+    n = in->source->ops->read(in->self, in->batch_evs, room,
+                              in->is_full ? INTAKE_FULL_US : INTAKE_WAIT_US);
     WEIR_ASSERT(n <= room);
     if (room > 0) {
         intake_resize(in, n, room);
@@ -410,7 +368,7 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
     intake_unstash(in, &ready);
     intake_take(in, intake_prepare_all(in, n, scratch, now), &ready);
-    intake_hold_stashed(in, now);
+    intake_hold_stashed(in);
     in->n_batch -= n;
     memmove(in->batch, in->batch + n, in->n_batch * sizeof(*in->batch));
     memmove(in->batch_evs, in->batch_evs + n, in->n_batch * sizeof(*in->batch_evs));

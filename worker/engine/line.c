@@ -205,8 +205,7 @@ static void line_wake_intakes(weir_engine *e, size_t n_freed)
             weir_intake *in = &line->intakes[k];
 
             if (!atomic_load_explicit(&in->wants_room, memory_order_relaxed) ||
-                (n_freed != SIZE_MAX &&
-                 weir_flow_hint_listed(line->flow) >= WEIR_LINE_LOW &&
+                (n_freed != SIZE_MAX && weir_flow_hint_busy(line->flow) &&
                  n_freed - atomic_load_explicit(&in->n_freed, memory_order_relaxed) <
                      LINE_FREED_MANY)) {
                 continue;

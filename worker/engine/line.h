@@ -78,7 +78,7 @@ typedef struct weir_intake {
     size_t n_free, n_jobs;
 
     size_t n_stashed; /* the intake thread's, as the rest */
-    int64_t stash_us; /* since when a part that is not held has a stash; 0: none */
+    bool is_full;     /* a part that is not held has a stash: nothing may be read */
     weir_job **batch; /* jobs with empty events, ready to be read into */
     weir_event **batch_evs;
     size_t n_batch;
@@ -175,9 +175,6 @@ struct weir_engine {
     weir_dest **dests;
     size_t n_dests;
 };
-
-/* An intake that waits for room is woken when fewer events than this wait for threads. */
-#define WEIR_LINE_LOW 1024
 
 /* -- line.c -- */
 weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index,
