@@ -356,10 +356,7 @@ static void map_hold(weir_kafka_reader *src, weir_kafka_part *part, size_t n_ope
     part->is_full = true;
     src->n_full++;
     atomic_store(&src->has_holds, true);
-    if (!part->is_held && part->queue != NULL) {
-        part->is_held = true;
-        rd_kafka_queue_forward(part->queue, NULL);
-    }
+    part->is_held = true; /* what still comes is stashed, see read_hold_back() */
     weir_log(WEIR_INFO, "kafka.map.full", "sub=%s topic=%s partition=%d unfinished=%zu",
              src->setup->sub_name, part->topic, (int)part->partition, n_open);
 }

@@ -171,7 +171,7 @@ REDIS_RATES = [
 
 WORK = Load("work", 25_000, quick_events=5_000)
 WORK_SHORT = Load("work-short", 250_000, quick_events=25_000)
-WORK_WIDE = Load("work-wide", 250_000, keys=10_000, quick_events=50_000)
+WORK_WIDE = Load("work-wide", 400_000, keys=10_000, quick_events=50_000)
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,7 @@ class Ceiling:
     order: str = "key"
     function: str = "work"
     concurrency: int = 1000
+    worker: str = ""
 
     def conditions(self, bench: Bench) -> dict[str, str | int]:
         servers = bench.servers
@@ -199,7 +200,7 @@ class Ceiling:
         for _ in range(bench.pairs):
             weir.samples.append(bench.weir(Rules(
                 self.function, "kafka", topic, events, order=self.order, concurrency=self.concurrency,
-                config=f", work_ms: {self.work_ms}")))
+                config=f", work_ms: {self.work_ms}", worker=self.worker)))
         return Result([weir], [ratio_check(f"rate, of the ceiling of {ceiling:,.0f}/s",
                                            [sample.rate / ceiling for sample in weir.samples], self.need)])
 
@@ -215,6 +216,7 @@ def ceilings() -> list[Cell]:
                               f"{kind} function, {work_ms} ms, order {order}, 1,000 keys, concurrency 1,000",
                               Ceiling(WORK_SHORT if work_ms == 1 else WORK, work_ms, need, order, function)))
     cells.append(Cell("pending-key-100ms-wide",
-                      "pending function, 100 ms, order key, 10,000 keys, concurrency 10,000",
-                      Ceiling(WORK_WIDE, 100, 0.9, function="pending", concurrency=10_000)))
+                      "pending function, 100 ms, order key, 10,000 keys, concurrency 10,000, max_events 100,000",
+                      Ceiling(WORK_WIDE, 100, 0.9, function="pending", concurrency=10_000,
+                              worker=", max_events: 100000, max_bytes: 512MiB")))
     return cells

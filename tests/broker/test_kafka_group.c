@@ -172,7 +172,7 @@ static void work(kit_member *member, uint64_t *seed)
 
 static void rebalance_under_load(int assignor)
 {
-    enum { PARTS = 4, EACH = 3000 };
+    enum { PARTS = 4, EACH = 10000 };
     const place p = new_place(PARTS);
     kit_done done = { 0 };
     uint64_t seed = 42;
