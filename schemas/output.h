@@ -26,6 +26,9 @@ typedef struct weir_out {
     uint16_t sink;         /* the engine's index of the queue that gets it */
     uint16_t address;      /* the engine's index of the address */
     atomic_uchar state;    /* the engine's: see settle.c */
+    /* The sink's own: set last before a client gets it, read first when it answers. So what
+     * was written before is seen after, whatever the client does in between. */
+    atomic_bool is_handed;
     /* headers that fit in place behind n_headers; only where the array is in the arena */
     uint8_t n_room;
     int32_t partition; /* -1: by the partitioner */

@@ -157,6 +157,7 @@ static void answer_finish(weir_kafka_producer *producer, size_t i)
     weir_sent_result *result = &producer->results[i];
     weir_out *out = result->out;
 
+    WEIR_ASSERT(atomic_load_explicit(&out->is_handed, memory_order_acquire));
     if (answer->code != RD_KAFKA_RESP_ERR_NO_ERROR ||
         producer->kind == WEIR_KAFKA_ALONE) {
         answer_count(producer);
@@ -187,7 +188,11 @@ void weir_kafka_answer_hand_on(weir_kafka_producer *producer)
             __builtin_prefetch(producer->results[i + 2 * ANSWER_AHEAD].out, 1);
         }
         if (i + ANSWER_AHEAD < n) {
-            __builtin_prefetch(producer->results[i + ANSWER_AHEAD].out->carried, 1);
+            weir_out *out = producer->results[i + ANSWER_AHEAD].out;
+
+            if (atomic_load_explicit(&out->is_handed, memory_order_acquire)) {
+                __builtin_prefetch(out->carried, 1);
+            }
         }
         answer_finish(producer, i);
     }

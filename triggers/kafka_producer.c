@@ -385,6 +385,8 @@ rd_kafka_resp_err_t weir_kafka_producer_send(rd_kafka_t *rk, rd_kafka_topic_t *t
             (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_HEADERS,
                              .u.headers = weir_kafka_headers_list(out->carried) };
     }
+    atomic_store_explicit(&out->is_handed, true, memory_order_release);
+
     rd_kafka_error_t *error = rd_kafka_produceva(rk, vus, n);
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
