@@ -200,7 +200,7 @@ static void engine_acknowledges_what_the_settler_has_made_durable(void **state)
     once_open(&r, &t, echo);
     weir_rig_start(&r);
     for (int i = 0; i < 10; i++) {
-        char key[8];
+        char key[16];
 
         (void)snprintf(key, sizeof(key), "%d", i);
         weir_rig_put(&r, "in", 0, key, "data");
@@ -321,7 +321,7 @@ static void engine_gives_again_what_a_full_settler_did_not_take(void **state)
     RIG_WAIT(the_fake != NULL);
     the_fake->room = 1;
     for (int i = 0; i < 20; i++) {
-        char key[8];
+        char key[16];
 
         (void)snprintf(key, sizeof(key), "%d", i);
         weir_rig_put(&r, "in", 0, key, "data");
