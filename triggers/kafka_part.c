@@ -221,9 +221,7 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
         part->queue = NULL;
         part->is_forwarded = false;
     }
-    while (part->n_stash > 0) {
-        rd_kafka_message_destroy(weir_kafka_part_unstash(src, part));
-    }
+    weir_kafka_part_drop_stash(src, part);
     free(part->stash);
     part->stash = NULL;
     part->at_stash = 0;
@@ -251,6 +249,13 @@ rd_kafka_message_t *weir_kafka_part_unstash(weir_kafka_reader *src,
     src->n_stashed--;
     src->stashed_bytes -= msg->len + msg->key_len;
     return msg;
+}
+
+void weir_kafka_part_drop_stash(weir_kafka_reader *src, weir_kafka_part *part)
+{
+    while (part->n_stash > 0) {
+        rd_kafka_message_destroy(weir_kafka_part_unstash(src, part));
+    }
 }
 
 void weir_kafka_part_forward(weir_kafka_reader *src, weir_kafka_part *part,

@@ -77,6 +77,9 @@ void weir_kafka_place_forward(weir_kafka_reader *src, int64_t now_us)
             /* whatever we think: the library took it out */
             part->is_forwarded = false;
             weir_kafka_part_forward(src, part, true);
+        } else if (part->is_assigned) {
+            /* so that its release really puts it there again */
+            weir_kafka_part_forward(src, part, false);
         }
     }
 }
@@ -105,6 +108,8 @@ static bool place_seek(weir_kafka_reader *src, const weir_kafka_part *part,
 void weir_kafka_place_go_on(weir_kafka_reader *src, weir_kafka_part *part,
                             int64_t offset)
 {
+    /* What waits is fetched again, or is not wanted. */
+    weir_kafka_part_drop_stash(src, part);
     part->position = offset;
     part->is_out_of_range = false;
     part->is_stopped = false;

@@ -5,6 +5,7 @@
  *
  * Messages are taken in batches where that is safe; read_batch() says why and when.
  */
+#include "triggers/kafka_probe.h"
 #include "triggers/kafka_state.h"
 
 #include "worker/base/clock.h"
@@ -289,9 +290,20 @@ typedef struct read_take {
 static bool read_give(weir_kafka_reader *src, read_take *take, weir_kafka_part *part,
                       rd_kafka_message_t *msg)
 {
+    if (msg->offset < part->position) {
+        /* given out, or passed, while it was stashed */
+        rd_kafka_message_destroy(msg);
+        return true;
+    }
     if (msg->offset < part->map_end) {
         read_track(src, take->evs, &take->n_tracked, take->n);
         if (weir_kafka_map_skip(src, part, msg->offset, take->cap)) {
+            /* It stands above the position as what has been given out does. */
+            const weir_ack_print print = weir_kafka_probe_print(msg);
+
+            weir_lock_take(&src->lock);
+            weir_kafka_map_print(part, &print);
+            weir_lock_give(&src->lock);
             part->position = msg->offset + 1;
             rd_kafka_message_destroy(msg);
             return true;

@@ -325,6 +325,11 @@ static weir_status source_skip(void *self, const char *topic, int32_t partition,
                          topic, (int)partition);
     }
     if (part->trouble == WEIR_TROUBLE_UNDECODABLE && part->bad_offset == offset) {
+        if (part->n_stash > 0) {
+            return weir_fail(err, WEIR_EAGAIN,
+                             "%s%lld: events before it wait for room; try again",
+                             part->where_text, (long long)offset);
+        }
         weir_kafka_place_go_on(src, part, offset + 1);
         weir_kafka_part_trouble(src, part, WEIR_TROUBLE_NONE, "skipped");
         return WEIR_OK;

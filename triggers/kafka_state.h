@@ -183,6 +183,8 @@ void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part);
 bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
                            rd_kafka_message_t *msg, bool is_front);
 /* Takes the first message from the stash, which is not empty. */
+/* Gives back all that waits in it. */
+void weir_kafka_part_drop_stash(weir_kafka_reader *src, weir_kafka_part *part);
 rd_kafka_message_t *weir_kafka_part_unstash(weir_kafka_reader *src,
                                             weir_kafka_part *part);
 /* Lets the part's queue flow into ours, or not; nothing if it is so already. */

@@ -85,13 +85,17 @@ static void an_output_arrives_with_all_that_it_carries(void **state)
 /* What see_stamp() has to find: number and position of each record, by its payload. */
 static void see_stamp(void *arg, const rd_kafka_message_t *msg)
 {
-    const int number = atoi(msg->payload);
+    char digits[16] = "";
     rd_kafka_headers_t *headers;
     const void *value;
     char want[32];
     size_t len;
     int *n = arg;
+    int number;
 
+    assert_true(msg->len < sizeof(digits));
+    memcpy(digits, msg->payload, msg->len);
+    number = atoi(digits);
     ++*n;
     assert_int_equal(rd_kafka_message_headers(msg, &headers),
                      number % 50 == 0 ? RD_KAFKA_RESP_ERR__NOENT

@@ -148,10 +148,13 @@ char *kit_metadata(const char *brokers, const char *group, const char *topic,
 
     assert_int_equal(rd_kafka_committed(rk, list, KIT_CALL_MS),
                      RD_KAFKA_RESP_ERR_NO_ERROR);
-    char *text =
-        strndup(entry->metadata_size == 0 ? "" : entry->metadata, entry->metadata_size);
+    /* it need not end with a NUL */
+    char *text = calloc(1, entry->metadata_size + 1);
 
     assert_non_null(text);
+    if (entry->metadata_size > 0) {
+        memcpy(text, entry->metadata, entry->metadata_size);
+    }
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
     return text;

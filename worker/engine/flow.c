@@ -129,8 +129,9 @@ static bool flow_is_busy_locked(const weir_flow *f)
 {
     const size_t n_each = FLOW_BUSY_EACH * (size_t)f->sub->concurrency;
 
-    return (flow_may_run_on(f) ? f->n_listed : f->n_ready) >=
-           (n_each > FLOW_BUSY ? n_each : FLOW_BUSY);
+    /* With nothing ready all that is listed may stand behind one event that runs for long. */
+    return f->n_ready > 0 && (flow_may_run_on(f) ? f->n_listed : f->n_ready) >=
+                                 (n_each > FLOW_BUSY ? n_each : FLOW_BUSY);
 }
 
 /* True while the flow has enough to do; once it has, until half of that is gone. */

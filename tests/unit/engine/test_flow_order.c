@@ -379,9 +379,36 @@ static void flow_claims_no_row_where_events_have_results(void **state)
     world_end(&w);
 }
 
+static void flow_reads_on_though_all_waits_behind_one_event(void **state)
+{
+    enum { PLAIN = 64, BEHIND = 5000 };
+    world w;
+    weir_job *slow;
+
+    (void)state;
+    world_begin(&w);
+    for (uint64_t i = 0; i < PLAIN; i++) {
+        world_through(&w, world_admit(&w, 0, "k", i));
+    }
+    slow = world_admit(&w, 0, "k", PLAIN);
+    world_run(&w, slow);
+    for (uint64_t i = 1; i <= BEHIND; i++) {
+        world_admit(&w, 0, "k", PLAIN + i);
+    }
+    assert_true(w.news.has_room); /* other keys go on */
+    assert_false(weir_flow_hint_busy(w.f));
+    world_finish(&w, slow, WEIR_DONE, 0, -1);
+    for (weir_job *job; (job = world_take(&w)) != NULL;) {
+        world_start(&w, job);
+        world_finish(&w, job, WEIR_DONE, 0, -1);
+    }
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flow_reads_on_though_all_waits_behind_one_event),
         cmocka_unit_test(flow_runs_one_event_of_a_key_at_a_time),
         cmocka_unit_test(flow_tells_the_same_key_of_two_partitions_apart),
         cmocka_unit_test(flow_gives_events_without_key_no_lane),
