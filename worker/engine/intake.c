@@ -5,7 +5,8 @@
  *
  * It always polls, so slow functions never cost the membership. What has been read and finds
  * no room in the budget is stashed by part, in order; a part with a stash is held, or nothing
- * is read at all, so a stash is never larger than one read. The host's calls come on this thread, inside read().
+ * is read at all, so a stash is never larger than one read. The host's calls come on this
+ * thread, inside read().
  */
 #include "worker/engine/line.h"
 
