@@ -198,9 +198,6 @@ bool weir_flow_hint_busy(weir_flow *f);
 int64_t weir_flow_hint_due_us(weir_flow *f);
 bool weir_flow_hint_room(weir_flow *f);
 
-/* Only the news: n_ready, next_due, has_room. */
-void weir_flow_peek(weir_flow *f, int64_t now, weir_flow_news *news);
-
 typedef struct weir_flow_stat {
     size_t n_jobs, n_ready, n_running, n_waiting, n_settling, n_again;
     size_t n_slots;

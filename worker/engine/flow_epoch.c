@@ -362,13 +362,6 @@ void weir_flow_cancel_all(weir_flow *f)
     weir_lock_give(&f->lock);
 }
 
-void weir_flow_peek(weir_flow *f, int64_t now, weir_flow_news *news)
-{
-    weir_lock_take(&f->lock);
-    weir_flow_news_locked(f, now, news);
-    weir_lock_give(&f->lock);
-}
-
 /* Those of a part that are stuck, or confirmed and not done. */
 static size_t epoch_count_stuck_locked(const weir_part *part)
 {
