@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drives a whole-line test: brokers, replicas of `weir run`, the load and the checker.
 
-Used by tests/broker/test_long_*.py. Nothing here knows how weir works: it starts processes,
+Used by tests/broker/test_long_*.py and tests/chaos. Nothing here knows how weir works: it starts processes,
 ends some of them, and compares what weir-line-tool read with what was promised.
 """
 
@@ -50,10 +50,19 @@ class Broker:
             fail(f"cannot start {kind}: {line}")
         self.address = line[3:]
 
-    def topic(self, name, partitions):
+    def topic(self, name, partitions, *settings):
         if self.kind == "kafka":
-            subprocess.run([SERVER, "ask", self.address, f"topic {name} {partitions}"], check=True,
+            words = " ".join(["topic", name, str(partitions), *settings])
+            subprocess.run([SERVER, "ask", self.address, words], check=True,
                            stdout=subprocess.DEVNULL)
+
+    def tell(self, command):
+        """One command of weir-test-server: stop, start, kill, freeze, thaw."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline().strip()
+        if line != "ok":
+            fail(f"{command}: {line}")
 
     def close(self):
         if self.process is not None:
@@ -61,12 +70,18 @@ class Broker:
             self.process.wait(60)
 
 
+def own_kafka(version="4.3.1"):
+    """One that may be killed."""
+    return Broker("kafka", version)
+
+
 def kafka():
     return Broker("kafka", "4.3.1", shared=BUILD / "tests" / "shared" / "kafka-4.3.1")
 
 
-def redis():
-    return Broker("redis", "memory")
+def redis(*options):
+    """Options of redis-server, as on its command line; with any it keeps its data on the disk."""
+    return Broker("redis", "durable" if options else "memory", *options)
 
 
 class Line:
@@ -85,8 +100,13 @@ class Line:
         self.name = f"line-{run}"
         self.source, self.to, self.dead = (f"line-{run}.{what}" for what in ("in", "out", "dead"))
         for topic in (self.source, self.to, self.dead):
-            broker.topic(topic, 8)
+            # The broker's own time on results: what was confirmed before which commit.
+            broker.topic(topic, 8, "message.timestamp.type=LogAppendTime")
+        self.group = f"line.{self.name}"
         self.replicas = {}
+        self.consumer = {"session.timeout.ms": 6000}  # Kafka
+        self.claim_after = "3s"  # Redis
+        self.address = broker.address  # where the replicas find it
         self.work_us = work_us
         self.queue_more = ""  # further keys of the queue
         self.sub_more = ""  # further keys of the subscription, as lines
@@ -96,11 +116,11 @@ class Line:
 
     def config(self, name):
         kind = self.broker.kind
-        queue = (f'{{ type: kafka, brokers: "{self.broker.address}", '
-                 f'consumer: {{ "session.timeout.ms": 6000 }}{self.queue_more} }}' if kind == "kafka"
-                 else f'{{ type: redis, url: "redis://{self.broker.address}/0" }}')
+        queue = (f'{{ type: kafka, brokers: "{self.address}", '
+                 f'consumer: {json.dumps(self.consumer)}{self.queue_more} }}' if kind == "kafka"
+                 else f'{{ type: redis, url: "redis://{self.address}/0" }}')
         order = "key" if kind == "kafka" or self.is_single else "none"
-        extra = "" if kind == "kafka" else "    claim_after: 3s\n"
+        extra = "" if kind == "kafka" else f"    claim_after: {self.claim_after}\n"
         extra += "    single: true\n" if self.is_single else ""
         extra += "    delivery: exactly_once\n" if self.is_once else ""
         extra += self.sub_more
@@ -175,9 +195,11 @@ subscriptions:
                              check=True, stdout=subprocess.PIPE, text=True)
         return out.stdout.strip()
 
-    def load(self, is_waited_for=True):
+    def load(self, is_waited_for=True, log=None, rate=0):
+        """Sends the events; log: where the producer's log goes; rate: events a second."""
         words = [TOOL, "load", self.broker.kind, self.broker.address, self.source,
                  str(self.n_events), str(self.n_keys), str(SEED)]
+        words += [] if log is None else [str(log), str(rate)]
         if is_waited_for:
             subprocess.run(words, check=True)
             return None
@@ -203,6 +225,13 @@ subscriptions:
                                      idle_s))
         print(json.dumps(found), flush=True)
         return found
+
+    def history(self, path):
+        """Writes what the queues hold into a file."""
+        with open(path, "w", encoding="utf-8") as out:
+            subprocess.run([TOOL, "history", self.broker.kind, self.broker.address, self.to,
+                            self.dead, str(self.n_events), str(self.n_keys), str(SEED),
+                            self.source, self.group], check=True, stdout=out)
 
     def until_count(self, share, limit_s=240):
         """Waits until that share of the events has a result; returns the best rate seen."""

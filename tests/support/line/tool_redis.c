@@ -11,7 +11,7 @@
 
 #define REDIS_PIPELINE 1000
 
-static redisContext *redis_open(const char *address)
+static redisContext *redis_connect(const char *address)
 {
     char host[64];
     const char *colon = strrchr(address, ':');
@@ -22,47 +22,91 @@ static redisContext *redis_open(const char *address)
     }
     snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
     rc = redisConnect(host, atoi(colon + 1));
-    if (rc == NULL || rc->err != 0) {
-        tool_die(address, rc == NULL ? "out of memory" : rc->errstr);
+    if (rc == NULL) {
+        tool_die(address, "out of memory");
     }
     return rc;
 }
 
-static void redis_drain(redisContext *rc, size_t n)
+static redisContext *redis_open(const char *address)
 {
-    for (size_t i = 0; i < n; i++) {
+    redisContext *rc = redis_connect(address);
+
+    if (rc->err != 0) {
+        tool_die(address, rc->errstr);
+    }
+    return rc;
+}
+
+/* Takes the answers to the events from..to; returns false when the connection is gone. */
+static bool redis_drain(redisContext *rc, size_t from, size_t to, uint8_t *is_confirmed)
+{
+    for (size_t i = from; i < to; i++) {
         void *reply = NULL;
 
         if (redisGetReply(rc, &reply) != REDIS_OK) {
-            tool_die("load", rc->errstr);
+            return false;
         }
-        if (((redisReply *)reply)->type == REDIS_REPLY_ERROR) {
-            tool_die("XADD", ((redisReply *)reply)->str);
-        }
+        is_confirmed[i] = ((redisReply *)reply)->type != REDIS_REPLY_ERROR;
         freeReplyObject(reply);
     }
+    return true;
 }
 
-static void redis_load(const char *address, const char *stream, const plan *p)
+/* The server was killed, say: what it has not confirmed stays unknown. */
+static redisContext *redis_again(redisContext *rc, const char *address)
 {
-    redisContext *rc = redis_open(address);
+    const double until = tool_now() + 60;
+
+    do {
+        redisFree(rc);
+        nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+        rc = redis_connect(address);
+    } while (rc->err != 0 && tool_now() < until);
+    if (rc->err != 0) {
+        tool_die(address, rc->errstr);
+    }
+    return rc;
+}
+
+static void redis_load(const tool_load *job)
+{
+    const plan *p = job->p;
+    const double begun = tool_now();
+    const size_t most = job->rate > 0 && job->rate < 20 * REDIS_PIPELINE
+                            ? (size_t)(job->rate / 20) + 1
+                            : REDIS_PIPELINE;
+    uint8_t *is_confirmed = calloc(p->n_events, 1);
+    redisContext *rc = redis_open(job->address);
     char key[32];
     char data[128];
-    size_t n_out = 0;
 
-    for (size_t i = 0; i < p->n_events; i++) {
-        const size_t key_len = plan_key(&p->events[i], key, sizeof(key));
-        const size_t len = plan_payload(&p->events[i], data, sizeof(data));
+    for (size_t from = 0; from < p->n_events;) {
+        const size_t to = p->n_events - from < most ? p->n_events : from + most;
 
-        redisAppendCommand(rc, "XADD %s * key %b data %b", stream, key, key_len, data,
-                           len);
-        if (++n_out == REDIS_PIPELINE) {
-            redis_drain(rc, n_out);
-            n_out = 0;
+        tool_pace(job, from, begun);
+        for (size_t i = from; i < to; i++) {
+            const size_t key_len = plan_key(&p->events[i], key, sizeof(key));
+            const size_t len = plan_payload(&p->events[i], data, sizeof(data));
+
+            redisAppendCommand(rc, "XADD %s * key %b data %b", job->topic, key, key_len,
+                               data, len);
         }
+        if (!redis_drain(rc, from, to, is_confirmed)) {
+            if (job->log == NULL) {
+                tool_die("load", rc->errstr);
+            }
+            rc = redis_again(rc, job->address);
+        }
+        from = to;
     }
-    redis_drain(rc, n_out);
     redisFree(rc);
+    if (job->log != NULL) {
+        tool_log_sent(job, is_confirmed);
+    } else if (memchr(is_confirmed, 0, p->n_events) != NULL) {
+        tool_die("load", "not every event was confirmed");
+    }
+    free(is_confirmed);
 }
 
 /* The value of a field of an entry, or an empty text. */
@@ -135,6 +179,95 @@ static void redis_check(const char *address, const char *to, const char *dead, t
     redisFree(rc);
 }
 
+static const char *redis_text(const redisReply *fields, const char *name)
+{
+    const redisReply *value = redis_field(fields, name);
+
+    return value == NULL || value->len == 0 ? "-" : value->str;
+}
+
+static void redis_print(const redisReply *entry, const char *kind, const plan *p)
+{
+    const char *id = entry->element[0]->str;
+    const redisReply *fields = entry->element[1];
+    const redisReply *data = redis_field(fields, "data");
+    const char *cause = strrchr(redis_text(fields, "weir.position"), '@');
+    char name[32];
+
+    printf("%s 0@%s %.*s %s", kind, id, (int)strcspn(id, "-"), id,
+           tool_spell(p, data == NULL ? "" : data->str, data == NULL ? 0 : data->len,
+                      name));
+    if (strcmp(kind, "dead") == 0) {
+        printf(" %s", redis_text(fields, "weir.reason"));
+    } else if (strcmp(kind, "result") == 0) {
+        printf(" %s %s", redis_text(fields, "by"), redis_text(fields, "call"));
+    }
+    if (strcmp(kind, "in") != 0) {
+        printf(" %s%s", cause == NULL ? "" : "0", cause == NULL ? "-" : cause);
+    }
+    printf("\n");
+}
+
+static redisReply *redis_ask(redisContext *rc, redisReply *reply, const char *what)
+{
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        tool_die(what, reply == NULL ? rc->errstr : reply->str);
+    }
+    return reply;
+}
+
+static void redis_print_stream(redisContext *rc, const char *kind, const char *stream,
+                               const plan *p)
+{
+    char from[64] = "-";
+    size_t n;
+
+    do {
+        redisReply *reply = redis_ask(
+            rc, redisCommand(rc, "XRANGE %s %s + COUNT 1000", stream, from), stream);
+
+        n = reply->elements;
+        for (size_t i = 0; i < n; i++) {
+            redis_print(reply->element[i], kind, p);
+            snprintf(from, sizeof(from), "(%s", reply->element[i]->element[0]->str);
+        }
+        freeReplyObject(reply);
+    } while (n > 0);
+}
+
+static void redis_print_group(redisContext *rc, const tool_history *job)
+{
+    redisReply *reply =
+        redis_ask(rc, redisCommand(rc, "XINFO GROUPS %s", job->from), job->from);
+
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *row = reply->element[i];
+
+        if (strcmp(redis_text(row, "name"), job->group) == 0) {
+            printf("passed %s\n", redis_text(row, "last-delivered-id"));
+        }
+    }
+    freeReplyObject(reply);
+    reply = redis_ask(
+        rc, redisCommand(rc, "XPENDING %s %s - + 1000000", job->from, job->group),
+        job->group);
+    for (size_t i = 0; i < reply->elements; i++) {
+        printf("pending %s\n", reply->element[i]->element[0]->str);
+    }
+    freeReplyObject(reply);
+}
+
+static void redis_history(const tool_history *job)
+{
+    redisContext *rc = redis_open(job->address);
+
+    redis_print_stream(rc, "in", job->from, job->p);
+    redis_print_stream(rc, "result", job->to, job->p);
+    redis_print_stream(rc, "dead", job->dead, job->p);
+    redis_print_group(rc, job);
+    redisFree(rc);
+}
+
 static uint64_t redis_count(const char *address, const char *stream)
 {
     redisContext *rc = redis_open(address);
@@ -150,4 +283,4 @@ static uint64_t redis_count(const char *address, const char *stream)
     return n;
 }
 
-const tool_queue tool_redis = { redis_load, redis_check, redis_count };
+const tool_queue tool_redis = { redis_load, redis_history, redis_check, redis_count };
