@@ -147,6 +147,8 @@ static const kafka_owned owned_always[] = {
       "keys go where every other client would put them (murmur2_random)" },
     { "transactional.id",
       "it is made by weir where `delivery: exactly_once` asks for it" },
+    { "transaction.timeout.ms",
+      "a transaction is the subscription's `transaction`, and is over long before" },
     { "delivery.report.only.error", "every result is waited for" },
     { "message.max.bytes", "the topic's own limit decides, not the client's" },
     { "message.copy.max.bytes", "weir lends its own memory to the client" },

@@ -8,6 +8,8 @@
  * the partition. So a position is first given to rd_kafka_offsets_store(), which refuses what
  * is not assigned to us, and only what it took is committed, from the thread that also
  * answers rebalances, never in between.
+ *
+ * With a settler (kafka_txn.h) positions go into its transactions, and into nothing else.
  */
 #include "triggers/kafka_state.h"
 
@@ -45,10 +47,9 @@ static int32_t group_epoch_locked(const weir_kafka_part *part, int64_t offset)
     return -1;
 }
 
-/* Owns: takes `text`, the entry's metadata (may be NULL). */
-static void group_list_add(weir_kafka_reader *src,
-                           rd_kafka_topic_partition_list_t *list,
-                           const weir_kafka_part *part, int64_t offset, char *text)
+void weir_kafka_group_list_add(weir_kafka_reader *src,
+                               rd_kafka_topic_partition_list_t *list,
+                               const weir_kafka_part *part, int64_t offset, char *text)
 {
     rd_kafka_topic_partition_t *entry =
         rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
@@ -109,7 +110,7 @@ group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *on
         }
         char *text = weir_kafka_map_text(src, part, only != NULL, &done, &above);
 
-        group_list_add(src, list, part, done, text);
+        weir_kafka_group_list_add(src, list, part, done, text);
         weir_lock_take(&src->lock);
         part->sent = done;
         part->above_sent = above;
@@ -178,8 +179,9 @@ static void group_answered(weir_kafka_reader *src, rd_kafka_resp_err_t code,
                      (long long)entry->offset, rd_kafka_err2str(own));
         }
     }
-    if (code == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE && list != NULL) {
-        weir_kafka_map_too_large(src, list);
+    if (code == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE && list != NULL &&
+        weir_kafka_map_too_large(src, list)) {
+        src->next_commit_us = 0;
     }
     if (is_all_good) {
         atomic_fetch_add(&src->n_contacts, 1);
@@ -203,8 +205,30 @@ void weir_kafka_group_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
 }
 
+/* Positions are committed by the settler: it is told when there is something. */
+static void group_nudge(weir_kafka_reader *src)
+{
+    bool has_news = false;
+
+    for (size_t i = 0; i < src->n_parts; i++) {
+        weir_kafka_part *part = src->parts[i];
+
+        if (part->map_end > 0 && part->position >= part->map_end) {
+            weir_kafka_map_drop(src, part, NULL);
+        }
+        has_news = has_news || group_has_progress(src, part, true);
+    }
+    if (has_news) {
+        weir_kafka_txn_nudge(src->settler);
+    }
+}
+
 void weir_kafka_group_commit(weir_kafka_reader *src)
 {
+    if (src->settler != NULL) {
+        group_nudge(src);
+        return;
+    }
     if (src->is_commit_out) {
         return;
     }
@@ -228,6 +252,9 @@ static weir_status group_commit_now(weir_kafka_reader *src,
 {
     weir_status st = WEIR_OK;
 
+    if (src->settler != NULL) {
+        return weir_kafka_txn_commit(src->settler, until_us);
+    }
     for (;;) {
         rd_kafka_topic_partition_list_t *list = group_progress(src, only, true);
 

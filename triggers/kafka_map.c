@@ -52,10 +52,11 @@ static weir_track_runs map_take_locked(const weir_kafka_reader *src,
     return runs;
 }
 
-/* The rest of the map: what is still to be read of the old one, and the head. */
-static void map_complete(weir_kafka_part *part, weir_ack_map *map, int64_t next)
+/* The rest of the map: what is still to be read of the old one, and the head. Lock held. */
+static void map_complete_locked(weir_kafka_part *part, weir_ack_map *map)
 {
     const int64_t base = map->base;
+    int64_t next = part->track.next;
 
     if (part->known.runs != NULL && next < part->map_end) {
         if (map->n_runs == 0 && weir_ack_map_next(&part->known, next) > next) {
@@ -83,41 +84,86 @@ static void map_complete(weir_kafka_part *part, weir_ack_map *map, int64_t next)
     map->strikes = base == part->strikes_base ? part->strikes : 0;
 }
 
+/* The text of a map that is complete, or NULL. *is_whole: it says all that is finished. */
+static char *map_write(const weir_ack_map *map, size_t max_bytes, bool *is_whole)
+{
+    char text[WEIR_ACK_MAP_MAX_BYTES + 1];
+    int64_t covered = map->base;
+
+    *is_whole = map->n_runs < 2 && !map->is_cut;
+    if (map->before.offset < 0 && map->n_runs < 2) {
+        return NULL; /* it would say nothing */
+    }
+    const size_t len = weir_ack_map_encode(map, max_bytes, text, &covered);
+    char *out = len == 0 ? NULL : rd_kafka_mem_malloc(NULL, len + 1);
+
+    if (out != NULL) {
+        memcpy(out, text, len + 1);
+        *is_whole = *is_whole || (!map->is_cut && covered >= weir_ack_map_end(map));
+    }
+    return out;
+}
+
+/* Nothing was given out, or nobody can vouch for what is finished: then it is left off. */
+static void map_vouch(weir_ack_map *map)
+{
+    if (map->high.offset < 0 || map->high.offset < weir_ack_map_end(map) - 1) {
+        map->n_runs = 0;
+        map->length = 0;
+    }
+}
+
 char *weir_kafka_map_text(weir_kafka_reader *src, weir_kafka_part *part,
                           bool is_leaving, int64_t *base, size_t *above)
 {
-    char text[WEIR_ACK_MAP_MAX_BYTES + 1];
     weir_ack_map map;
+    bool is_whole;
 
     weir_lock_take(&src->lock);
     *base = weir_track_watermark(&part->track);
     *above = weir_track_above(&part->track);
     if (src->map_bytes > 0) {
         map_take_locked(src, part, &map);
+        map_complete_locked(part, &map);
     }
-    const int64_t next = part->track.next;
-
     weir_lock_give(&src->lock);
     if (src->map_bytes == 0) {
         return NULL;
     }
-    map_complete(part, &map, next);
     map.is_clean = is_leaving;
-    if (map.high.offset < 0 || map.high.offset < weir_ack_map_end(&map) - 1) {
-        /* Nothing was given out, or nobody can vouch for what is finished. */
-        map.n_runs = 0;
-        map.length = 0;
-    }
-    if (map.before.offset < 0 && map.n_runs < 2) {
-        return NULL; /* it would say nothing */
-    }
-    const size_t len = weir_ack_map_encode(&map, src->map_bytes, text, NULL);
-    char *out = len == 0 ? NULL : rd_kafka_mem_malloc(src->client->rk, len + 1);
+    map_vouch(&map);
+    return map_write(&map, src->map_bytes, &is_whole);
+}
 
-    if (out != NULL) {
-        memcpy(out, text, len + 1);
+void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
+                         weir_kafka_planned *out)
+{
+    weir_ack_map map;
+
+    weir_lock_take(&src->lock);
+    const size_t max_bytes = src->map_bytes;
+
+    weir_ack_map_begin(&map, 0, out->runs, WEIR_ACK_MAP_MAX_RUNS);
+    const weir_track_runs runs = weir_track_planned_get(
+        &part->track, out->runs, WEIR_ACK_MAP_MAX_RUNS, &map.base, &out->above);
+
+    out->base = map.base;
+    out->epoch = part->epoch;
+    out->n_planned = part->track.n_planned;
+    map.n_runs = runs.n;
+    map.is_cut = runs.is_cut;
+    for (size_t i = 0; i < runs.n; i++) {
+        map.length += out->runs[i];
     }
-    return out;
+    map_complete_locked(part, &map);
+    weir_lock_give(&src->lock);
+    const bool has_more = map.n_runs > 1 || map.is_cut;
+
+    map_vouch(&map);
+    out->text = max_bytes == 0 ? NULL : map_write(&map, max_bytes, &out->is_whole);
+    if (max_bytes == 0 || (has_more && map.n_runs == 0)) {
+        out->is_whole = !has_more;
+    }
 }
 
 void weir_kafka_map_print(weir_kafka_part *part, const weir_ack_print *print)
@@ -129,9 +175,11 @@ void weir_kafka_map_print(weir_kafka_part *part, const weir_ack_print *print)
     part->prints[part->n_prints - 1] = *print;
 }
 
-void weir_kafka_map_too_large(weir_kafka_reader *src,
+bool weir_kafka_map_too_large(weir_kafka_reader *src,
                               const rd_kafka_topic_partition_list_t *list)
 {
+    const size_t old = src->map_bytes;
+
     size_t was = 0;
 
     for (int i = 0; i < list->cnt; i++) {
@@ -139,15 +187,16 @@ void weir_kafka_map_too_large(weir_kafka_reader *src,
     }
     const size_t now = was / 2 < MAP_MIN_BYTES ? 0 : was / 2;
 
-    if (now >= src->map_bytes) {
-        return; /* the answer to a commit has come twice, or to an earlier one */
+    if (now >= old) {
+        /* the answer to a commit has come twice, or to an earlier one */
+        return false;
     }
     src->map_bytes = now;
-    src->next_commit_us = 0;
     weir_log(WEIR_WARN, "kafka.map.too_large",
              "sub=%s bytes=%zu now=%zu text=the broker's offset.metadata.max.bytes is "
              "smaller",
-             src->setup->sub_name, was, src->map_bytes);
+             src->setup->sub_name, was, now);
+    return true;
 }
 
 /* --------------------------------------------------------------------------- reading ---- */
@@ -175,9 +224,13 @@ void weir_kafka_map_drop(weir_kafka_reader *src, weir_kafka_part *part, const ch
                  "sub=%s topic=%s partition=%d skipped=%llu", src->setup->sub_name,
                  part->topic, (int)part->partition, (unsigned long long)part->n_known);
     }
-    free(part->known.runs);
+    weir_lock_take(&src->lock);
+    uint32_t *runs = part->known.runs;
+
     part->known.runs = NULL;
     part->map_end = 0;
+    weir_lock_give(&src->lock);
+    free(runs);
     part->n_known = 0;
 }
 
@@ -331,11 +384,12 @@ void weir_kafka_map_alarm(weir_kafka_reader *src)
 bool weir_kafka_map_skip(weir_kafka_reader *src, weir_kafka_part *part, int64_t offset,
                          size_t n_more)
 {
-    if (part->known.runs == NULL || weir_ack_map_next(&part->known, offset) == offset) {
+    if (part->known.runs == NULL) {
         return false;
     }
     weir_lock_take(&src->lock);
-    const bool has_room = weir_track_reserve(&part->track, n_more + 1) == WEIR_OK;
+    const bool has_room = weir_ack_map_next(&part->known, offset) != offset &&
+                          weir_track_reserve(&part->track, n_more + 1) == WEIR_OK;
 
     if (has_room) {
         weir_track_skip(&part->track, offset + 1);
@@ -405,13 +459,13 @@ void weir_kafka_map_measure(weir_kafka_reader *src, weir_kafka_part *part)
 
     if (!is_short) {
         runs = map_take_locked(src, part, &map);
+        map_complete_locked(part, &map);
     }
     weir_lock_give(&src->lock);
     if (is_short) {
         /* A bit for each will do. */
         need.room = all_bits - span;
     } else {
-        map_complete(part, &map, next);
         weir_ack_map_measure(&map, n_open, runs.log2_gaps, src->map_bytes, &need);
     }
     const size_t least =

@@ -131,26 +131,20 @@ static void producer_look(weir_kafka_producer *producer)
 
 /* ----------------------------------------------------------------------- instances ---- */
 
-static weir_status producer_conf(weir_kafka_producer *producer, rd_kafka_conf_t **out,
-                                 weir_err *err)
+size_t weir_kafka_producer_props(const weir_sink_setup *setup, char kbytes[32],
+                                 weir_kafka_prop *props)
 {
-    const weir_sink_setup *setup = &producer->sink->setup;
-    char kbytes[32], batch[32];
     size_t most = setup->max_bytes / 1024;
-    weir_kafka_prop props[20];
     size_t n = 0;
 
     /* One record that does not fit would be refused for ever. */
     most = most < PRODUCER_MIN_KBYTES ? PRODUCER_MIN_KBYTES : most;
     most = most < setup->max_record / 512 ? setup->max_record / 512 : most;
     most = most > PRODUCER_MAX_KBYTES ? PRODUCER_MAX_KBYTES : most;
-    snprintf(kbytes, sizeof(kbytes), "%zu", most);
-    snprintf(batch, sizeof(batch), "%d", WEIR_KAFKA_BATCH);
-    props[n++] = (weir_kafka_prop){ "client.id", producer->sink->client_id, false };
+    snprintf(kbytes, 32, "%zu", most);
     props[n++] = (weir_kafka_prop){ "enable.idempotence", "true", false };
     props[n++] = (weir_kafka_prop){ "acks", "all", false };
     props[n++] = (weir_kafka_prop){ "partitioner", "murmur2_random", false };
-    props[n++] = (weir_kafka_prop){ "message.timeout.ms", "0", false };
     props[n++] = (weir_kafka_prop){ "message.max.bytes", "1000000000", false };
     props[n++] = (weir_kafka_prop){ "allow.auto.create.topics", "false", false };
     props[n++] = (weir_kafka_prop){ "queue.buffering.max.kbytes", kbytes, false };
@@ -158,6 +152,19 @@ static weir_status producer_conf(weir_kafka_producer *producer, rd_kafka_conf_t 
         (weir_kafka_prop){ "queue.buffering.max.messages", PRODUCER_MAX_EVENTS, false };
     props[n++] = (weir_kafka_prop){ "topic.metadata.propagation.max.ms", "5000", true };
     props[n++] = (weir_kafka_prop){ "socket.keepalive.enable", "true", true };
+    return n;
+}
+
+static weir_status producer_conf(weir_kafka_producer *producer, rd_kafka_conf_t **out,
+                                 weir_err *err)
+{
+    char kbytes[32], batch[32];
+    weir_kafka_prop props[20];
+    size_t n = weir_kafka_producer_props(&producer->sink->setup, kbytes, props);
+
+    snprintf(batch, sizeof(batch), "%d", WEIR_KAFKA_BATCH);
+    props[n++] = (weir_kafka_prop){ "client.id", producer->sink->client_id, false };
+    props[n++] = (weir_kafka_prop){ "message.timeout.ms", "0", false };
     if (producer->kind == WEIR_KAFKA_ALONE) {
         props[n++] = (weir_kafka_prop){ "linger.ms", "0", false };
         props[n++] = (weir_kafka_prop){ "batch.num.messages", "1", false };
@@ -184,14 +191,15 @@ static bool producer_has_codec(const weir_kafka_queue *queue)
     return false;
 }
 
-rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_sender *sink,
+rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_queue *queue,
+                                            const weir_sink_setup *setup,
                                             rd_kafka_t *rk, const char *name)
 {
     rd_kafka_topic_conf_t *conf = NULL;
     char text[256];
 
-    if (sink->setup.is_dead != NULL && sink->setup.is_dead(sink->setup.arg, name) &&
-        !producer_has_codec(sink->queue)) {
+    if (setup->is_dead != NULL && setup->is_dead(setup->arg, name) &&
+        !producer_has_codec(queue)) {
         conf = rd_kafka_default_topic_conf_dup(rk);
         if (rd_kafka_topic_conf_set(conf, "compression.codec", "zstd", text,
                                     sizeof(text)) != RD_KAFKA_CONF_OK) {
@@ -226,8 +234,8 @@ static weir_status producer_make(weir_kafka_producer *producer, weir_err *err)
     producer->rk = rk;
     atomic_store(&producer->is_fatal, false);
     for (weir_kafka_target *t = producer->sink->targets; t != NULL; t = t->next) {
-        t->topics[producer->kind] =
-            weir_kafka_producer_topic(producer->sink, rk, t->name);
+        t->topics[producer->kind] = weir_kafka_producer_topic(
+            producer->sink->queue, &producer->sink->setup, rk, t->name);
         if (producer->kind == WEIR_KAFKA_BATCHED && t->is_learning) {
             /* the old instance took the question along */
             weir_kafka_producer_learn_locked(t);

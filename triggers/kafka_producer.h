@@ -134,7 +134,12 @@ bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us);
 /* The library's handle of a topic. Dead letters are packed with zstd, unless the user has chosen
  * a codec: a large event that came packed must fit as its dead letter too, and the library does
  * not tell which codec it came in. NULL: no name for a topic. */
-rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_sender *sink,
+rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_queue *queue,
+                                            const weir_sink_setup *setup,
                                             rd_kafka_t *rk, const char *name);
+/* The properties that every producer of results has, at most 12; kbytes is where one of them
+ * is written. Returns how many. */
+size_t weir_kafka_producer_props(const weir_sink_setup *setup, char kbytes[32],
+                                 weir_kafka_prop *props);
 
 #endif

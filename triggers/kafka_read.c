@@ -462,7 +462,7 @@ size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
     }
     while (take.n < cap && !src->wants_new && !src->is_all_held) {
         const size_t room = cap - take.n;
-        const size_t most = room < WEIR_KAFKA_BATCH ? room : WEIR_KAFKA_BATCH;
+        const size_t most = room < WEIR_KAFKA_ROW ? room : WEIR_KAFKA_ROW;
         const size_t n = read_batch(src, most);
 
         for (size_t i = 0; i < n; i++) {

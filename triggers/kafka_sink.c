@@ -76,7 +76,9 @@ static weir_status sink_target(void *self, const char *name, void **out, weir_er
             rd_kafka_t *rk = sink->producers[kind].rk;
 
             fresh->topics[kind] =
-                rk == NULL ? NULL : weir_kafka_producer_topic(sink, rk, name);
+                rk == NULL
+                    ? NULL
+                    : weir_kafka_producer_topic(sink->queue, &sink->setup, rk, name);
             is_valid = is_valid && (rk == NULL || fresh->topics[kind] != NULL);
         }
         if (is_valid) {

@@ -23,6 +23,7 @@
 #define SOURCE_MAX_BACKOFF_US 30000000
 #define SOURCE_LEAVE_US 3000000
 #define SOURCE_MISSING_US 3000000
+#define SOURCE_LOOK_US 10000 /* whether the settler is ready */
 
 /* Holds parts, or lets them go again, as hold() has asked; see read_hold_back(). */
 static void source_apply_holds(weir_kafka_reader *src)
@@ -58,6 +59,9 @@ static void source_renew(weir_kafka_reader *src)
     weir_kafka_client *client = src->client;
 
     weir_kafka_watch_stop(src);
+    if (src->settler != NULL) {
+        weir_kafka_txn_member(src->settler, NULL);
+    }
     weir_kafka_group_lose(src);
     src->client = NULL;
     src->wants_new = false;
@@ -86,7 +90,40 @@ static weir_status source_connect(weir_kafka_reader *src, weir_err *err)
         (st = weir_kafka_watch_start(src, err)) != WEIR_OK) {
         weir_kafka_client_free(&src->client, weir_clock_us() + SOURCE_LEAVE_US);
     }
+    if (st == WEIR_OK && src->settler != NULL) {
+        weir_kafka_txn_member(src->settler, src->client->rk);
+    }
     return st;
+}
+
+/* With a settler: nothing of an earlier owner of its id may be open when the group's positions
+ * are asked for, else they are held back by the broker. */
+static bool source_may_connect(weir_kafka_reader *src)
+{
+    char text[256];
+
+    if (!src->setup->is_once) {
+        return true;
+    }
+    if (src->settler != NULL &&
+        weir_kafka_txn_is_ready(src->settler, text, sizeof(text))) {
+        return true;
+    }
+    if (src->settler != NULL && text[0] != '\0') {
+        weir_kafka_source_trouble(src, WEIR_TROUBLE_UNREACHABLE, text);
+    }
+    src->next_client_us = weir_clock_us() + SOURCE_LOOK_US;
+    return false;
+}
+
+/* It is not known what has become of a transaction: the broker knows, and says it with the
+ * positions of the next assignment. */
+static void source_give_up(weir_kafka_reader *src)
+{
+    if (src->client != NULL) {
+        source_renew(src);
+    }
+    weir_kafka_txn_given_up(src->settler);
 }
 
 /* Everything that is due besides events. False: there is no client now. */
@@ -98,8 +135,12 @@ static bool source_serve(weir_kafka_reader *src)
     if (src->old != NULL) {
         weir_kafka_client_reap(src);
     }
+    if (src->settler != NULL && weir_kafka_txn_is_broken(src->settler)) {
+        source_give_up(src);
+        return false;
+    }
     if (src->client == NULL) {
-        if (now < src->next_client_us) {
+        if (now < src->next_client_us || !source_may_connect(src)) {
             return false;
         }
         if (source_connect(src, &err) != WEIR_OK) {
@@ -174,7 +215,7 @@ static weir_status source_open(void *self, const weir_source_setup *setup,
     }
     src->map_bytes = queue->ack_map;
     weir_lock_init(&src->lock, WEIR_RANK_SOURCE);
-    if ((st = source_connect(src, err)) != WEIR_OK) {
+    if (!setup->is_once && (st = source_connect(src, err)) != WEIR_OK) {
         weir_lock_fini(&src->lock);
         free(src->runs);
         src->runs = NULL;
@@ -359,9 +400,16 @@ static bool source_close(void *self, int64_t until_us)
         is_left = weir_kafka_client_leave(src->client,
                                           until_us > least_us ? until_us : least_us);
         weir_kafka_group_lose(src); /* what the leave did not get to */
+        if (src->settler != NULL) {
+            weir_kafka_txn_member(src->settler, NULL);
+        }
         src->client->next = src->old;
         src->old = src->client;
         src->client = NULL;
+    }
+    if (src->settler != NULL) {
+        weir_kafka_txn_let_go(src->settler);
+        src->settler = NULL;
     }
     while (src->old != NULL) {
         weir_kafka_client *old = src->old;

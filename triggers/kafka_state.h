@@ -13,6 +13,8 @@
  *     kafka_pace.c     when the fetcher has to be woken
  *     kafka_watch.c    a helper thread that may block: ends of partitions, waking the fetcher
  *     kafka_part.c     the table of partitions
+ *     kafka_plan.c     positions for the transactions of a settler
+ *     kafka_txn.c      the settler, as the engine and the source call it
  *
  * A *part* is a topic and partition that this source has seen; it keeps its slot for good. A
  * *client* is one consumer instance; after a fatal error there is a new one, and the old one
@@ -28,12 +30,12 @@
 #include "triggers/kafka_conf.h"
 #include "triggers/kafka_pace.h"
 #include "triggers/offset_track.h"
-#include "triggers/source.h"
+#include "triggers/settler.h"
 #include "worker/base/lock.h"
 
 #define WEIR_KAFKA_SOURCE_TAG WEIR_TAG('k', 's', 'r', 'c')
 #define WEIR_KAFKA_EPOCHS 4
-#define WEIR_KAFKA_BATCH 256 /* messages that are taken from the client at once */
+#define WEIR_KAFKA_ROW 256 /* messages that are taken from the client at once */
 #define WEIR_KAFKA_PRINTS 8
 
 /* From this offset on, records were written under this leader epoch. */
@@ -138,12 +140,12 @@ typedef struct weir_kafka_reader {
     bool has_stash;
     size_t n_stashed, stashed_bytes; /* of all parts */
     bool is_all_held; /* every assigned part: nothing is taken from the client */
-    rd_kafka_message_t *batch[WEIR_KAFKA_BATCH]; /* of one call of the client */
+    rd_kafka_message_t *batch[WEIR_KAFKA_ROW]; /* of one call of the client */
     weir_kafka_pace pace;
-    uint32_t *runs;      /* WEIR_ACK_MAP_MAX_RUNS of them, for one map at a time */
-    size_t map_bytes;    /* what the broker takes; 0: no maps */
-    size_t n_full;       /* parts that are held because their map is full */
-    int64_t next_map_us; /* when they are looked at next */
+    uint32_t *runs;          /* WEIR_ACK_MAP_MAX_RUNS of them, for one map at a time */
+    atomic_size_t map_bytes; /* what the broker takes; 0: no maps */
+    size_t n_full;           /* parts that are held because their map is full */
+    int64_t next_map_us;     /* when they are looked at next */
     weir_trouble trouble;
     uint64_t contacts_seen; /* n_contacts when the trouble began */
 
@@ -163,6 +165,9 @@ typedef struct weir_kafka_reader {
     size_t n_client, client_bytes;
 
     struct weir_kafka_watch *watch;
+    /* Of exactly_once; NULL: there is none, positions are committed from here. Set before the
+     * first read. */
+    struct weir_kafka_txn *settler;
 } weir_kafka_reader;
 
 /* ---------------------------------------------------------------------- kafka_part ---- */
@@ -220,6 +225,11 @@ void weir_kafka_group_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                                 rd_kafka_topic_partition_list_t *list, void *opaque);
 void weir_kafka_group_committed(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                                 rd_kafka_topic_partition_list_t *list, void *opaque);
+/* Adds a position to a list for a commit.
+ * Owns:    takes `text`, the entry's metadata (may be NULL), of the library's allocator. */
+void weir_kafka_group_list_add(weir_kafka_reader *src,
+                               rd_kafka_topic_partition_list_t *list,
+                               const weir_kafka_part *part, int64_t offset, char *text);
 /* Sends a commit of what is done, if there is progress. Does not wait. */
 void weir_kafka_group_commit(weir_kafka_reader *src);
 /* The same, and waits for the answer. WEIR_OK, WEIR_ETIMEOUT, WEIR_EIO. */
@@ -253,6 +263,20 @@ weir_status weir_kafka_start_lookup(rd_kafka_t *rk,
  */
 char *weir_kafka_map_text(weir_kafka_reader *src, weir_kafka_part *part,
                           bool is_leaving, int64_t *base, size_t *above);
+
+/* What a commit of the part says if all that is planned is done. */
+typedef struct weir_kafka_planned {
+    uint32_t *runs; /* the caller's, WEIR_ACK_MAP_MAX_RUNS of them */
+    uint32_t epoch;
+    int64_t base;
+    size_t above, n_planned;
+    char *text;    /* as of weir_kafka_map_text() */
+    bool is_whole; /* the text says all that is finished above the base */
+} weir_kafka_planned;
+/* Any thread that uses the source. */
+void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
+                         weir_kafka_planned *out);
+
 /* Looks at the metadata of an assignment's positions, and whether they fit the log: before
  * the first fetch. Blocks for a few seconds at most. */
 void weir_kafka_map_load(weir_kafka_reader *src,
@@ -272,8 +296,8 @@ void weir_kafka_map_tend(weir_kafka_reader *src, int64_t now_us);
 /* What earlier owners finished is not believed any more; `why` NULL: it is used up. */
 void weir_kafka_map_drop(weir_kafka_reader *src, weir_kafka_part *part,
                          const char *why);
-/* The broker takes less than was sent with that commit. */
-void weir_kafka_map_too_large(weir_kafka_reader *src,
+/* The broker takes less than was sent with that commit. True: less is sent from now on. */
+bool weir_kafka_map_too_large(weir_kafka_reader *src,
                               const rd_kafka_topic_partition_list_t *list);
 
 /* ---------------------------------------------------------------------- kafka_read ---- */
@@ -304,5 +328,62 @@ void weir_kafka_watch_kick(weir_kafka_reader *src);
 void weir_kafka_watch_assigned(weir_kafka_reader *src);
 /* Ends it; its calls are bounded by two seconds. */
 void weir_kafka_watch_stop(weir_kafka_reader *src);
+
+/* ---------------------------------------------------------------------- kafka_plan ---- */
+
+/* The positions of one transaction. Zeroed: none. */
+typedef struct weir_kafka_plan {
+    rd_kafka_topic_partition_list_t *list;
+    struct weir_kafka_planned_part {
+        weir_kafka_part *part;
+        uint32_t epoch;
+        int64_t base;
+        size_t above;
+        bool is_whole;
+    } * parts; /* as the list's entries */
+    size_t n_parts, cap_parts;
+    size_t n_planned; /* events of these parts that are in the plan */
+    bool is_whole;    /* all that will be finished is said */
+} weir_kafka_plan;
+
+/* These are going to be published. is_ours[i] false: not ours to do (any more). */
+void weir_kafka_plan_add(weir_kafka_reader *src, weir_settle_item *const *items,
+                         size_t n, bool *is_ours);
+/* They are not going to be, for now. */
+void weir_kafka_plan_drop(weir_kafka_reader *src, weir_settle_item *const *items,
+                          size_t n);
+/* What is to be committed with all that is planned; may be nothing. runs: as of
+ * weir_kafka_planned. */
+weir_status weir_kafka_plan_make(weir_kafka_reader *src, uint32_t *runs,
+                                 weir_kafka_plan *plan);
+/* The transaction is committed. */
+void weir_kafka_plan_done(weir_kafka_reader *src, const weir_kafka_plan *plan,
+                          weir_settle_item *const *items, size_t n);
+/* Makes it empty. */
+void weir_kafka_plan_reset(weir_kafka_plan *plan);
+/* The end. */
+void weir_kafka_plan_fini(weir_kafka_plan *plan);
+
+/* ----------------------------------------------------------------------- kafka_txn ---- */
+
+/* For the source's intake thread. */
+typedef struct weir_kafka_txn weir_kafka_txn;
+
+/* May the group be joined? The transactional id is ours, nothing of an earlier owner is open.
+ * False: not yet; text says why, or is empty. */
+bool weir_kafka_txn_is_ready(weir_kafka_txn *txn, char *text, size_t cap);
+/* True: it is not known what has become of a transaction. All partitions have to be given up,
+ * and then weir_kafka_txn_given_up() to be called. */
+bool weir_kafka_txn_is_broken(weir_kafka_txn *txn);
+void weir_kafka_txn_given_up(weir_kafka_txn *txn);
+/* The member whose generation fences the transactions; NULL: there is none any more. */
+void weir_kafka_txn_member(weir_kafka_txn *txn, rd_kafka_t *rk);
+/* Something is acknowledged, which the next transaction has to say. */
+void weir_kafka_txn_nudge(weir_kafka_txn *txn);
+/* Ends the open transaction and commits all that is acknowledged. WEIR_OK, WEIR_ETIMEOUT,
+ * WEIR_EIO: it cannot be. Blocks until until_us at most. */
+weir_status weir_kafka_txn_commit(weir_kafka_txn *txn, int64_t until_us);
+/* The source ends: it is not used any more after this. */
+void weir_kafka_txn_let_go(weir_kafka_txn *txn);
 
 #endif

@@ -14,6 +14,14 @@
 
 #define TRACK_MIN_SLOTS 64
 #define TRACK_DONE INT64_MIN
+/* Added to the time of a planned one. A time beyond the half of it is nobody's. */
+#define TRACK_PLANNED (INT64_C(1) << 61)
+#define TRACK_TIME_MAX (TRACK_PLANNED / 2)
+
+static bool track_is_planned(const weir_track_slot *slot)
+{
+    return slot->time_ms > TRACK_TIME_MAX;
+}
 
 static weir_track_slot *track_at(const weir_track *track, size_t i)
 {
@@ -66,6 +74,7 @@ void weir_track_begin(weir_track *track, uint32_t epoch, int64_t start)
     track->head = 0;
     track->n = 0;
     track->n_open = 0;
+    track->n_planned = 0;
     track->next = start;
     track->epoch = epoch;
     track->is_open = true;
@@ -76,6 +85,7 @@ void weir_track_end(weir_track *track)
     track->is_open = false;
     track->n = 0;
     track->n_open = 0;
+    track->n_planned = 0;
 }
 
 weir_status weir_track_reserve(weir_track *track, size_t n)
@@ -111,7 +121,7 @@ void weir_track_add(weir_track *track, int64_t offset, int64_t time_ms)
     WEIR_ASSERT(offset >= track->next);
     *track_at(track, track->n) = (weir_track_slot){
         .offset = offset,
-        .time_ms = time_ms == TRACK_DONE ? -1 : time_ms,
+        .time_ms = time_ms < -1 || time_ms > TRACK_TIME_MAX ? -1 : time_ms,
     };
     track->n++;
     track->n_open++;
@@ -148,12 +158,39 @@ bool weir_track_done(weir_track *track, uint32_t epoch, int64_t offset)
     if (slot == NULL || slot->time_ms == TRACK_DONE) {
         return false;
     }
+    track->n_planned -= track_is_planned(slot);
     slot->time_ms = TRACK_DONE;
     track->n_open--;
     while (track->n > 0 && track_at(track, 0)->time_ms == TRACK_DONE) {
         track->head = (track->head + 1) & (track->cap - 1);
         track->n--;
     }
+    return true;
+}
+
+bool weir_track_plan(weir_track *track, uint32_t epoch, int64_t offset)
+{
+    weir_track_slot *slot =
+        track->is_open && epoch == track->epoch ? track_find(track, offset) : NULL;
+
+    if (slot == NULL || slot->time_ms == TRACK_DONE || track_is_planned(slot)) {
+        return false;
+    }
+    slot->time_ms += TRACK_PLANNED;
+    track->n_planned++;
+    return true;
+}
+
+bool weir_track_unplan(weir_track *track, uint32_t epoch, int64_t offset)
+{
+    weir_track_slot *slot =
+        track->is_open && epoch == track->epoch ? track_find(track, offset) : NULL;
+
+    if (slot == NULL || !track_is_planned(slot)) {
+        return false;
+    }
+    slot->time_ms -= TRACK_PLANNED;
+    track->n_planned--;
     return true;
 }
 
@@ -171,7 +208,12 @@ int64_t weir_track_watermark(const weir_track *track)
 
 int64_t weir_track_oldest_ms(const weir_track *track)
 {
-    return track->n == 0 ? -1 : track_at(track, 0)->time_ms;
+    if (track->n == 0) {
+        return -1;
+    }
+    const weir_track_slot *slot = track_at(track, 0);
+
+    return track_is_planned(slot) ? slot->time_ms - TRACK_PLANNED : slot->time_ms;
 }
 
 /* What track_runs_get is making. */
@@ -195,22 +237,30 @@ static inline void track_run(track_taker *to, bool is_done, uint64_t length)
     to->runs[to->n - 1] = (uint32_t)(before + length);
 }
 
-weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, size_t cap)
+/* Finished, or counted as such. */
+static bool track_counts(const weir_track_slot *slot, bool has_plans)
+{
+    return slot->time_ms == TRACK_DONE || (has_plans && track_is_planned(slot));
+}
+
+/* The runs from the slot `first` on; planned ones count as done, or not. */
+static weir_track_runs track_runs_from(const weir_track *track, size_t first,
+                                       bool has_plans, uint32_t *runs, size_t cap)
 {
     track_taker to = { .runs = runs, .cap = cap };
     uint64_t log2_gaps = 0;
 
-    for (size_t i = 0; i < track->n && !to.is_cut; i++) {
+    for (size_t i = first; i < track->n && !to.is_cut; i++) {
         const weir_track_slot *slot = track_at(track, i);
         const bool is_last = i + 1 == track->n;
         const weir_track_slot *after = is_last ? NULL : track_at(track, i + 1);
         const uint64_t length =
             (uint64_t)((is_last ? track->next : after->offset) - slot->offset);
-        const bool is_done = slot->time_ms == TRACK_DONE;
+        const bool is_done = track_counts(slot, has_plans);
 
         if (is_done || length == 1) {
             track_run(&to, is_done, length);
-        } else if (!is_last && after->time_ms == TRACK_DONE) {
+        } else if (!is_last && track_counts(after, has_plans)) {
             track_run(&to, false, 1);
             track_run(&to, true, length - 1);
         } else {
@@ -219,4 +269,22 @@ weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, siz
         }
     }
     return (weir_track_runs){ to.n, log2_gaps, to.is_cut };
+}
+
+weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, size_t cap)
+{
+    return track_runs_from(track, 0, false, runs, cap);
+}
+
+weir_track_runs weir_track_planned_get(const weir_track *track, uint32_t *runs,
+                                       size_t cap, int64_t *watermark, size_t *above)
+{
+    size_t first = 0;
+
+    while (first < track->n && track_counts(track_at(track, first), true)) {
+        first++;
+    }
+    *watermark = first == track->n ? track->next : track_at(track, first)->offset;
+    *above = track->n - first - (track->n_open - track->n_planned);
+    return track_runs_from(track, first, true, runs, cap);
 }

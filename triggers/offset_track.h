@@ -28,7 +28,8 @@
 
 typedef struct weir_track_slot {
     int64_t offset;
-    int64_t time_ms; /* the event's own; INT64_MIN marks a finished one */
+    /* the event's own; INT64_MIN marks a finished one, far in the future a planned one */
+    int64_t time_ms;
 } weir_track_slot;
 
 /* A zeroed tracker is empty, with no epoch under way. Embedded; ends with weir_track_fini. */
@@ -37,7 +38,8 @@ typedef struct weir_track {
     weir_track_slot *slots;
     size_t cap; /* a power of two, or 0 */
     size_t head, n;
-    size_t n_open; /* given out and not done */
+    size_t n_open;    /* given out and not done, */
+    size_t n_planned; /* and of these in a plan */
     /* one past the last offset given out; the start before the first */
     int64_t next;
     uint32_t epoch; /* of the assignment that is or was under way; 0: none yet */
@@ -62,6 +64,15 @@ void weir_track_pass(weir_track *track, int64_t next);
 
 /* An event is done. False: another epoch, not given out, or done already. */
 bool weir_track_done(weir_track *track, uint32_t epoch, int64_t offset);
+
+/*
+ * What would be committed if some more were done too. A planned event is unfinished in every
+ * other respect, until it is done, or taken out of the plan again.
+ * False: another epoch, not given out, done, or planned already; and of unplan, not planned.
+ */
+bool weir_track_plan(weir_track *track, uint32_t epoch, int64_t offset);
+bool weir_track_unplan(weir_track *track, uint32_t epoch, int64_t offset);
+
 /* True if it was given out in the present epoch and is not done. */
 bool weir_track_is_open(const weir_track *track, int64_t offset);
 
@@ -91,6 +102,11 @@ typedef struct weir_track_runs {
  */
 weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs,
                                     size_t cap);
+
+/* The same three with everything planned done: the runs, the watermark that they begin at,
+ * and how many are finished above it. */
+weir_track_runs weir_track_planned_get(const weir_track *track, uint32_t *runs,
+                                       size_t cap, int64_t *watermark, size_t *above);
 
 /* Finished ones above the watermark: changes whenever there is something new to commit. */
 static inline size_t weir_track_above(const weir_track *track)

@@ -80,9 +80,10 @@ typedef struct weir_source_setup {
     int64_t commit_us;
     int64_t handover_us;
     int64_t claim_after_us;
-    bool is_single;                     /* redis: by a lease, one replica at a time */
-    bool is_static;                     /* kafka: group.instance.id */
-    int assignor;                       /* kafka: 0 range, 1 cooperative-sticky */
+    bool is_single; /* redis: by a lease, one replica at a time */
+    bool is_static; /* kafka: group.instance.id */
+    bool is_once;   /* there will be a settler: nothing is read before it is open */
+    int assignor;   /* kafka: 0 range, 1 cooperative-sticky */
     const char *data_field, *key_field; /* redis */
     size_t max_event; /* bytes; larger ones get WEIR_FAULT_TOO_LARGE */
     /* this source's part of the budget, for client queues */

@@ -12,6 +12,7 @@
 #include "triggers/kafka_range.h"
 #include "triggers/kafka_sink.h"
 #include "triggers/kafka_source.h"
+#include "triggers/kafka_txn.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -301,6 +302,7 @@ const weir_queue_type weir_queue_kafka = {
     .about = "topics of a Kafka cluster",
     .source = &weir_kafka_source,
     .sink = &weir_kafka_sink,
+    .settler = &weir_kafka_settler,
     .rows = weir_kafka_queue_opts,
     .opts_size = sizeof(weir_kafka_queue),
     .has_partitions = true,

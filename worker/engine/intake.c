@@ -483,6 +483,7 @@ weir_status weir_intake_init(weir_intake *in, weir_line *line, size_t index,
     source->setup.host = &in->host;
     source->setup.max_event = setup->max_event;
     source->setup.concurrency = line->sub->concurrency;
+    source->setup.is_once = line->sub->settler != NULL;
     source->setup.max_events = setup->max_events / setup->n_subs + 1;
     /* A quarter of the ceiling is for the clients' own queues. */
     source->setup.max_bytes = setup->max_bytes / 4 / setup->n_subs;

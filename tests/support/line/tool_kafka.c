@@ -168,13 +168,31 @@ static void kafka_one(const rd_kafka_message_t *m, const char *dead, tally *t)
     }
 }
 
+/* Whether its partition has been read up to the end; returns 1 if that is new, -1 if it is so no
+ * more, as a change of the number of such partitions. */
+static size_t kafka_at_end(rd_kafka_topic_partition_list_t *list,
+                           const rd_kafka_message_t *m, bool *at_end)
+{
+    const bool is_end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+
+    if (!is_end && m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return 0;
+    }
+    const rd_kafka_topic_partition_t *entry = rd_kafka_topic_partition_list_find(
+        list, rd_kafka_topic_name(m->rkt), m->partition);
+    bool *at = &at_end[entry - list->elems];
+    const size_t change = (size_t)is_end - (size_t)*at;
+
+    *at = is_end;
+    return change;
+}
+
 static void kafka_check(const char *address, const char *to, const char *dead, tally *t,
                         double idle_s)
 {
-    rd_kafka_t *rk = kafka_reader(address, false);
+    rd_kafka_t *rk = kafka_reader(address, true);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     const char *const topics[] = { to, dead };
-    uint64_t n_read = 0;
     double fresh = tool_now();
 
     for (size_t k = 0; k < 2; k++) {
@@ -185,6 +203,12 @@ static void kafka_check(const char *address, const char *to, const char *dead, t
                 RD_KAFKA_OFFSET_BEGINNING;
         }
     }
+    bool *at_end = calloc((size_t)list->cnt, sizeof(*at_end));
+    size_t n_at_end = 0;
+
+    if (at_end == NULL) {
+        tool_die(to, "no memory");
+    }
     rd_kafka_poll_set_consumer(rk);
     rd_kafka_assign(rk, list);
     for (;;) {
@@ -192,18 +216,20 @@ static void kafka_check(const char *address, const char *to, const char *dead, t
 
         if (m != NULL && m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             kafka_one(m, dead, t);
-            n_read++;
             fresh = tool_now();
         }
         if (m != NULL) {
+            n_at_end += kafka_at_end(list, m, at_end);
             rd_kafka_message_destroy(m);
             continue;
         }
-        if (n_read >= kafka_ends(rk, to) + kafka_ends(rk, dead) &&
+        /* Offsets do not tell: transactions leave markers, and what was aborted. */
+        if (n_at_end == (size_t)list->cnt &&
             (t->n_distinct == t->p->n_events || tool_now() - fresh >= idle_s)) {
             break;
         }
     }
+    free(at_end);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_consumer_close(rk);
     rd_kafka_destroy(rk);

@@ -1,0 +1,264 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kafka_txn_gather - events on their way into a transaction, back out of it, and answered.
+ */
+#include "triggers/kafka_txn_state.h"
+
+#include "worker/base/check.h"
+#include "worker/base/clock.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#define GATHER_POLL_MS 5
+
+/* -- answers ------------------------------------------------------------------------------- */
+
+static void gather_tell(weir_kafka_txn *txn)
+{
+    const size_t n = txn->n_results;
+
+    if (n == 0) {
+        return;
+    }
+    txn->setup->done(txn->setup->arg, txn->results, n);
+    weir_lock_take(&txn->lock);
+    txn->n_bytes -= txn->result_bytes;
+    txn->n_unanswered -= n;
+    weir_lock_give(&txn->lock);
+    txn->n_results = 0;
+    txn->result_bytes = 0;
+    weir_signal_raise(&txn->change, INT_MAX);
+}
+
+/* The item may be gone after gather_tell(), so its bytes are counted here. */
+static void gather_result(weir_kafka_txn *txn, weir_settle_item *item,
+                          weir_settled settled, const weir_out *out, const char *text)
+{
+    txn->result_bytes += weir_kafka_txn_bytes(item);
+    txn->results[txn->n_results++] = (weir_settle_result){ item, settled, out, text };
+    if (txn->n_results == TXN_RESULTS) {
+        gather_tell(txn);
+    }
+}
+
+/* Answers what is in the transaction. */
+void weir_kafka_txn_answer(weir_kafka_txn *txn, weir_settled settled, const char *text)
+{
+    for (size_t i = 0; i < txn->n_items; i++) {
+        gather_result(txn, txn->items[i], settled, NULL, text);
+    }
+    txn->n_items = 0;
+    txn->item_bytes = 0;
+    gather_tell(txn);
+}
+
+/* Answers what waits. */
+void weir_kafka_txn_answer_waiting(weir_kafka_txn *txn, weir_settled settled,
+                                   const char *text)
+{
+    weir_lock_take(&txn->lock);
+    txn_queue waiting = txn->waiting;
+
+    txn->waiting = (txn_queue){ NULL, NULL, 0 };
+    weir_lock_give(&txn->lock);
+    for (weir_settle_item *item; (item = weir_kafka_txn_pop(&waiting)) != NULL;) {
+        gather_result(txn, item, settled, NULL, text);
+    }
+    gather_tell(txn);
+}
+
+/* -- the source ---------------------------------------------------------------------------- */
+
+/* The source, which is not taken away until weir_kafka_txn_unuse(); NULL: it has let go. */
+weir_kafka_reader *weir_kafka_txn_use(weir_kafka_txn *txn, rd_kafka_t **member)
+{
+    weir_lock_take(&txn->lock);
+    weir_kafka_reader *src = txn->src;
+
+    *member = txn->member;
+    txn->n_users += src != NULL;
+    weir_lock_give(&txn->lock);
+    return src;
+}
+
+void weir_kafka_txn_unuse(weir_kafka_txn *txn)
+{
+    weir_lock_take(&txn->lock);
+    txn->n_users--;
+    weir_lock_give(&txn->lock);
+    weir_signal_raise(&txn->change, INT_MAX);
+}
+
+/* -- gathering ----------------------------------------------------------------------------- */
+
+static bool gather_reserve(weir_kafka_txn *txn, size_t n)
+{
+    size_t cap = txn->cap_items == 0 ? 1024 : txn->cap_items;
+
+    if (txn->n_items + n <= txn->cap_items) {
+        return true;
+    }
+    while (cap < txn->n_items + n) {
+        cap *= 2;
+    }
+    weir_settle_item **grown = realloc(txn->items, cap * sizeof(*grown));
+
+    if (grown == NULL) {
+        return false;
+    }
+    txn->items = grown;
+    txn->cap_items = cap;
+    return true;
+}
+
+txn_end weir_kafka_txn_begin(weir_kafka_txn *txn)
+{
+    if (txn->is_open) {
+        return TXN_OK;
+    }
+    weir_kafka_dog_begin(&txn->dog, "begin_transaction");
+    rd_kafka_error_t *error = rd_kafka_begin_transaction(txn->rk);
+
+    weir_kafka_dog_end(&txn->dog);
+    const txn_end end = weir_kafka_txn_read(txn, "begin", error);
+
+    txn->is_open = end == TXN_OK;
+    return end == TXN_OK ? TXN_OK : TXN_UNKNOWN;
+}
+
+/* Takes some of what waits into items[n_items..]. Returns how many. */
+static size_t gather_pop(weir_kafka_txn *txn)
+{
+    size_t n = 0;
+
+    if (!gather_reserve(txn, TXN_RUN)) {
+        return 0; /* it goes on with what there is */
+    }
+    weir_lock_take(&txn->lock);
+    while (n < TXN_RUN && txn->waiting.n > 0 && txn->n_items + n < txn->max_items) {
+        txn->items[txn->n_items + n++] = weir_kafka_txn_pop(&txn->waiting);
+    }
+    weir_lock_give(&txn->lock);
+    return n;
+}
+
+/* Moves what waits into the transaction and to the client. */
+static txn_end gather_take(weir_kafka_txn *txn)
+{
+    bool is_ours[TXN_RUN];
+    rd_kafka_t *member;
+    txn_end end = TXN_OK;
+    size_t n;
+
+    while (end == TXN_OK && txn->n_failed == 0 && txn->item_bytes < txn->max_bytes &&
+           (n = gather_pop(txn)) > 0) {
+        weir_settle_item **items = txn->items + txn->n_items;
+        weir_kafka_reader *src = weir_kafka_txn_use(txn, &member);
+        size_t n_ours = 0;
+
+        if (src != NULL) {
+            weir_kafka_plan_add(src, items, n, is_ours);
+            weir_kafka_txn_unuse(txn);
+        }
+        for (size_t i = 0; i < n; i++) {
+            weir_settle_item *item = items[i];
+
+            if (src != NULL && is_ours[i]) {
+                txn->item_bytes += weir_kafka_txn_bytes(item);
+                items[n_ours++] = item;
+            } else {
+                gather_result(txn, item, WEIR_SETTLED_GONE, NULL, "its epoch is over");
+            }
+        }
+        txn->n_items += n_ours;
+        if (n_ours > 0 && (end = weir_kafka_txn_begin(txn)) == TXN_OK) {
+            weir_kafka_txn_produce(txn, items, n_ours);
+        }
+        weir_kafka_txn_serve(txn, 0);
+    }
+    gather_tell(txn);
+    return end;
+}
+
+/* True if nothing more is waited for. */
+static bool gather_is_complete(weir_kafka_txn *txn, int64_t until_us)
+{
+    weir_lock_take(&txn->lock);
+    const bool is_empty = txn->waiting.n == 0;
+    const bool is_due = txn->is_hurried || txn->n_asked > txn->n_served;
+
+    weir_lock_give(&txn->lock);
+    return (is_empty && (is_due || txn->n_items == 0)) ||
+           txn->n_items >= txn->max_items || txn->item_bytes >= txn->max_bytes ||
+           txn->n_failed > 0 || txn->is_fatal || atomic_load(&txn->is_closing) ||
+           weir_clock_us() >= until_us;
+}
+
+txn_end weir_kafka_txn_gather(weir_kafka_txn *txn)
+{
+    const int64_t until_us = weir_clock_us() + txn->setup->transaction_us;
+    txn_end end = gather_take(txn);
+
+    while (end == TXN_OK && !gather_is_complete(txn, until_us)) {
+        weir_kafka_txn_serve(txn, GATHER_POLL_MS);
+        end = gather_take(txn);
+    }
+    weir_lock_take(&txn->lock);
+    txn->is_hurried = false;
+    txn->is_nudged = false;
+    weir_lock_give(&txn->lock);
+    return end != TXN_OK ? end : (txn->is_fatal ? TXN_UNKNOWN : TXN_OK);
+}
+
+/* -- back ---------------------------------------------------------------------------------- */
+
+static const char *gather_guilt_text(weir_settled why)
+{
+    switch (why) {
+    case WEIR_SETTLED_TOO_LARGE:
+        return rd_kafka_err2str(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    case WEIR_SETTLED_UNKNOWN:
+        return rd_kafka_err2str(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    case WEIR_SETTLED_DENIED:
+        return rd_kafka_err2str(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    default:
+        return rd_kafka_err2str(RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    }
+}
+
+/* What was in the transaction waits again, before all that came later; but for what is refused
+ * for itself. */
+void weir_kafka_txn_keep(weir_kafka_txn *txn)
+{
+    txn_queue kept = { NULL, NULL, 0 };
+    rd_kafka_t *member;
+    weir_kafka_reader *src = weir_kafka_txn_use(txn, &member);
+
+    if (src != NULL) {
+        weir_kafka_plan_drop(src, txn->items, txn->n_items);
+        weir_kafka_txn_unuse(txn);
+    }
+    for (size_t i = 0; i < txn->n_items; i++) {
+        weir_settled why = WEIR_SETTLED_OK;
+        const weir_out *out = weir_kafka_txn_guilty(txn->items[i], &why);
+
+        if (out == NULL) {
+            weir_kafka_txn_push(&kept, txn->items[i]);
+        } else {
+            gather_result(txn, txn->items[i], why, out, gather_guilt_text(why));
+        }
+    }
+    txn->n_items = 0;
+    txn->item_bytes = 0;
+    if (kept.n > 0) {
+        weir_lock_take(&txn->lock);
+        kept.last->next = txn->waiting.head;
+        kept.last = txn->waiting.n > 0 ? txn->waiting.last : kept.last;
+        kept.n += txn->waiting.n;
+        txn->waiting = kept;
+        weir_lock_give(&txn->lock);
+    }
+    gather_tell(txn);
+}
