@@ -5,7 +5,7 @@
  * anything is refused, whatever it is; and that what was done is not done again.
  */
 #include "tests/contract/settler_suite.h"
-#include "tests/support/redis_cut.h"
+#include "tests/support/proxy.h"
 #include "tests/support/redis_world.h"
 #include "triggers/redis_atomic.h"
 #include "triggers/redis_sink.h"
@@ -108,7 +108,7 @@ static void kit_open(kit *k, world *w, size_t n)
 }
 
 /* The same with the settler open, the events read, and an item for each. */
-static kit *kit_new(world *w, size_t n, size_t n_outs, weir_cut *cut)
+static kit *kit_new(world *w, size_t n, size_t n_outs, weir_proxy *cut)
 {
     kit *k = calloc(1, sizeof(*k));
     weir_err err = { 0 };
@@ -117,7 +117,7 @@ static kit *kit_new(world *w, size_t n, size_t n_outs, weir_cut *cut)
     if (cut != NULL) {
         char url[100];
 
-        (void)snprintf(url, sizeof(url), "redis://%s/0", weir_cut_address(cut));
+        (void)snprintf(url, sizeof(url), "redis://%s/0", weir_proxy_address(cut));
         k->settler_queue.url = strdup(url);
     }
     kit_open(k, w, n);
@@ -393,48 +393,48 @@ static void an_output_that_no_script_can_take_is_refused_alone(void **state)
 static void an_answer_that_is_lost_does_not_publish_again(void **state)
 {
     world *w = *state;
-    weir_cut *cut = weir_cut_new(weir_broker_address(w->broker));
+    weir_proxy *cut = weir_proxy_new(FRAME_REDIS, weir_broker_address(w->broker));
     kit *k = kit_new(w, N_EVENTS, 2, cut);
 
-    weir_cut_arm(cut, WEIR_CUT_ANSWER, "XPENDING");
+    weir_proxy_tell(cut, "cut answer XPENDING");
     kit_settle(k, 0, N_EVENTS);
-    assert_int_equal(weir_cut_count(cut), 1);
+    assert_int_equal(weir_proxy_tell(cut, "count cut"), 1);
     assert_int_equal(kit_count(k, WEIR_SETTLED_AGAIN, N_EVENTS), N_EVENTS);
     kit_until_ok(k, N_EVENTS);
     assert_int_equal(kit_length(k, k->names[0]), N_EVENTS);
     assert_int_equal(kit_length(k, k->names[1]), N_EVENTS);
     assert_int_equal(world_pending(w), 0);
     kit_free(k);
-    weir_cut_free(cut);
+    weir_proxy_free(cut);
 }
 
 static void a_script_that_is_lost_is_run_again(void **state)
 {
     world *w = *state;
-    weir_cut *cut = weir_cut_new(weir_broker_address(w->broker));
+    weir_proxy *cut = weir_proxy_new(FRAME_REDIS, weir_broker_address(w->broker));
     kit *k = kit_new(w, N_EVENTS, 1, cut);
 
-    weir_cut_arm(cut, WEIR_CUT_REQUEST, "XPENDING");
+    weir_proxy_tell(cut, "cut request XPENDING");
     kit_settle(k, 0, N_EVENTS);
-    assert_int_equal(weir_cut_count(cut), 1);
+    assert_int_equal(weir_proxy_tell(cut, "count cut"), 1);
     assert_int_equal(kit_count(k, WEIR_SETTLED_AGAIN, N_EVENTS), N_EVENTS);
     assert_int_equal(world_pending(w), N_EVENTS);
     kit_until_ok(k, N_EVENTS);
     assert_int_equal(kit_length(k, k->names[0]), N_EVENTS);
     assert_int_equal(world_pending(w), 0);
     kit_free(k);
-    weir_cut_free(cut);
+    weir_proxy_free(cut);
 }
 
 /* Claimed by another after an answer that was lost is not done by us. */
 static void a_claim_after_a_lost_script_is_told_from_its_success(void **state)
 {
     world *w = *state;
-    weir_cut *cut = weir_cut_new(weir_broker_address(w->broker));
+    weir_proxy *cut = weir_proxy_new(FRAME_REDIS, weir_broker_address(w->broker));
     kit *k = kit_new(w, 2, 1, cut);
     char id[WEIR_REDIS_ID_MAX];
 
-    weir_cut_arm(cut, WEIR_CUT_REQUEST, "XPENDING");
+    weir_proxy_tell(cut, "cut request XPENDING");
     kit_settle(k, 0, 2);
     (void)weir_redis_id_format(k->items[0].receipt.pos, id);
     rig_do(w->conn, "XCLAIM %s %s other 0 %s", w->stream, w->group, id);
@@ -445,7 +445,7 @@ static void a_claim_after_a_lost_script_is_told_from_its_success(void **state)
     assert_int_equal(kit_length(k, k->names[0]), 0);
     assert_int_equal(world_pending(w), 2);
     kit_free(k);
-    weir_cut_free(cut);
+    weir_proxy_free(cut);
 }
 
 static void

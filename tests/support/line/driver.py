@@ -17,6 +17,7 @@ from pathlib import Path
 BUILD = Path(sys.argv[2] if len(sys.argv) > 2 else "build").resolve()
 TOOL = BUILD / "tests" / "weir-line-tool"
 SERVER = BUILD / "tests" / "weir-test-server"
+PROXY = BUILD / "tests" / "weir-test-proxy"
 WEIR = BUILD / "weir"
 FUNCTION = BUILD / "tests" / "line_fn.so"
 SEED = int(os.environ.get("LINE_SEED", "20261121"))
@@ -48,13 +49,15 @@ class Broker:
         line = self.process.stdout.readline().strip()
         if not line.startswith("ok "):
             fail(f"cannot start {kind}: {line}")
-        self.address = line[3:]
+        self.address, _, self.behind = line[3:].partition(" ")
 
     def topic(self, name, partitions, *settings):
         if self.kind == "kafka":
             words = " ".join(["topic", name, str(partitions), *settings])
-            subprocess.run([SERVER, "ask", self.address, words], check=True,
-                           stdout=subprocess.DEVNULL)
+            done = subprocess.run([SERVER, "ask", self.address, words], stdout=subprocess.PIPE,
+                                  text=True, check=False)
+            if done.returncode != 0:
+                fail(f"{words}: {done.stdout}")
 
     def tell(self, command):
         """One command of weir-test-server: stop, start, kill, freeze, thaw."""
@@ -70,9 +73,13 @@ class Broker:
             self.process.wait(60)
 
 
-def own_kafka(version="4.3.1"):
-    """One that may be killed."""
-    return Broker("kafka", version)
+def own_kafka(version="4.3.1", proxy=None):
+    """One that may be killed, or that has a proxy in front of it."""
+    words = [] if proxy is None else ["", proxy.address.rpartition(":")[2]]
+    broker = Broker("kafka", version, *words)
+    if proxy is not None:
+        proxy.tell(f"upstream {broker.behind}")
+    return broker
 
 
 def kafka():
@@ -82,6 +89,30 @@ def kafka():
 def redis(*options):
     """Options of redis-server, as on its command line; with any it keeps its data on the disk."""
     return Broker("redis", "durable" if options else "memory", *options)
+
+
+class Proxy:
+    """A weir-test-proxy; what it can be told stands in tests/support/proxy/loop.h."""
+
+    def __init__(self, kind, *upstream):
+        self.process = subprocess.Popen([PROXY, kind, *upstream], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.address = self.answer("start")
+
+    def answer(self, command):
+        line = self.process.stdout.readline().strip()
+        if not line.startswith("ok "):
+            fail(f"proxy, {command}: {line}")
+        return line[3:]
+
+    def tell(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return int(self.answer(command))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(60)
 
 
 class Line:

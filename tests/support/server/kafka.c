@@ -19,11 +19,12 @@ static char kafka_classpath[1024];
 static const char kafka_properties[] =
     "process.roles=broker,controller\n"
     "node.id=1\n"
-    "listeners=PLAINTEXT://127.0.0.1:%u,CONTROLLER://127.0.0.1:%u\n"
-    "advertised.listeners=PLAINTEXT://127.0.0.1:%u\n"
+    "listeners=PLAINTEXT://127.0.0.1:%u,CONTROLLER://127.0.0.1:%u%s\n"
+    "advertised.listeners=PLAINTEXT://127.0.0.1:%u%s\n"
     "controller.listener.names=CONTROLLER\n"
     "inter.broker.listener.name=PLAINTEXT\n"
-    "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n"
+    "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
+    "PROXIED:PLAINTEXT\n"
     "controller.quorum.voters=1@127.0.0.1:%u\n"
     "log.dirs=%s/data\n"
     "offsets.topic.replication.factor=1\n"
@@ -141,13 +142,21 @@ static bool kafka_prepare(server *srv)
     };
     char *argv[SERVER_MAX_ARGS + 1] = { NULL };
     char text[8192];
+    char listener[100] = "";
+    char advertised[100] = "";
     size_t n;
 
     if (!kafka_find(srv)) {
         return false;
     }
+    if (srv->proxy_port != 0) {
+        snprintf(srv->behind, sizeof(srv->behind), "127.0.0.1:%u", srv->port3);
+        snprintf(listener, sizeof(listener), ",PROXIED://%s", srv->behind);
+        snprintf(advertised, sizeof(advertised), ",PROXIED://127.0.0.1:%u",
+                 srv->proxy_port);
+    }
     if ((size_t)snprintf(text, sizeof(text), kafka_properties, srv->port, srv->port2,
-                         srv->port, srv->port2, srv->dir,
+                         listener, srv->port, advertised, srv->port2, srv->dir,
                          kafka_is_old(srv) ? "" : kafka_new_only,
                          srv->properties) >= sizeof(text)) {
         return server_fail(srv, "too many properties");

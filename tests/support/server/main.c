@@ -62,7 +62,13 @@ static int main_answer(server *srv, bool is_ok, const char *more)
 static int main_serve(server *srv)
 {
     char line[8192];
-    int rc = main_answer(srv, server_open(srv), srv->address);
+    char where[200];
+    const bool is_ok = server_open(srv);
+    int rc;
+
+    snprintf(where, sizeof(where), "%s%s%s", srv->address,
+             srv->behind[0] == '\0' ? "" : " ", srv->behind);
+    rc = main_answer(srv, is_ok, where);
 
     if (rc == 0) {
         while (fgets(line, sizeof(line), stdin) != NULL) {
@@ -186,7 +192,7 @@ static int main_unshare(const char *path)
 
 static int main_usage(void)
 {
-    fputs("usage: weir-test-server kafka VERSION [PROPERTIES]\n"
+    fputs("usage: weir-test-server kafka VERSION [PROPERTIES [PROXY_PORT]]\n"
           "       weir-test-server redis durable|memory [OPTION...]\n"
           "       weir-test-server mock N_BROKERS\n"
           "       weir-test-server ask ADDRESS \"topic NAME PARTITIONS "
@@ -210,6 +216,7 @@ int main(int argc, char **argv)
         srv.kind = &server_kafka;
         srv.version = argv[2];
         srv.properties = argc > 3 ? argv[3] : "";
+        srv.proxy_port = (uint16_t)(argc > 4 ? server_number(argv[4], 0) : 0);
         return main_serve(&srv);
     }
     if (strcmp(argv[1], "redis") == 0) {

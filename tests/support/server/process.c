@@ -248,7 +248,10 @@ static bool process_open_once(server *srv)
     do {
         srv->port = process_free_port();
         srv->port2 = process_free_port();
-    } while (srv->port == srv->port2 && srv->port != 0);
+        srv->port3 = process_free_port();
+    } while ((srv->port == srv->port2 || srv->port == srv->port3 ||
+              srv->port2 == srv->port3) &&
+             srv->port != 0);
     if (srv->port == 0) {
         return server_fail(srv, "no free port");
     }

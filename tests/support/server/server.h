@@ -3,12 +3,15 @@
 /*
  * server - the helper program that keeps one real server for a test.
  *
- *   weir-test-server kafka VERSION [PROPERTIES]
+ *   weir-test-server kafka VERSION [PROPERTIES [PROXY_PORT]]
  *   weir-test-server redis durable|memory [OPTION...]
  *   weir-test-server mock N_BROKERS
  *   weir-test-server ask ADDRESS COMMAND          one topic command to a Kafka that runs
  *   weir-test-server share VERSION FILE           a Kafka for all tests of one ctest run
  *   weir-test-server unshare FILE
+ *
+ * With a PROXY_PORT, Kafka listens on one more port, where it tells its clients to come back
+ * to the proxy on that one: "ok ADDRESS BEHIND_THE_PROXY".
  *
  * Prints "ok ADDRESS" when the server answers, or "error TEXT" and ends with 1. Then it takes
  * one command a line from its standard input and prints "ok" or "error TEXT" for each:
@@ -46,13 +49,16 @@ struct server {
     const server_kind *kind;
     const char *version;    /* Kafka */
     const char *properties; /* Kafka: lines, may be empty */
+    uint16_t proxy_port;    /* Kafka: 0: no proxy */
     bool is_durable;        /* Redis */
     char **options;         /* Redis: NULL-ended */
     char dir[256];          /* data, configuration, log; empty: none yet */
     char address[64];
-    uint16_t port, port2; /* port2: Kafka's controller */
-    pid_t pid;            /* 0: not running */
-    char text[2048];      /* why something failed */
+    char behind[64]; /* the address for a proxy to go to; empty: none */
+    /* Kafka: port2: the controller; port3: behind a proxy */
+    uint16_t port, port2, port3;
+    pid_t pid;       /* 0: not running */
+    char text[2048]; /* why something failed */
 };
 
 extern const server_kind server_kafka;
