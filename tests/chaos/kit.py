@@ -66,6 +66,7 @@ class Scene:
         self.line.until_joined()
         self.loader = self.line.load(is_waited_for=False, log=self.line.dir / "sent.txt",
                                      rate=self.rate)
+        self.line.until_count(1 / self.line.n_events)
         self.begun = time.monotonic()
 
     def left_s(self):
