@@ -84,15 +84,54 @@ static void answer_suspect_begin_locked(weir_kafka_target *target)
     target->suspected_us = now;
 }
 
+static void answer_suspect_add_locked(weir_kafka_target *target, weir_out *out)
+{
+    if (out->suspicion != target->suspicion) {
+        out->suspicion = target->suspicion;
+        target->n_suspects++;
+    }
+}
+
 /* Some record of a batch is refused, not known which: each is sent again alone. */
 static void answer_suspect_locked(weir_kafka_target *target, weir_out *out)
 {
     if (target->want != WEIR_KAFKA_ALONE) {
         answer_suspect_begin_locked(target);
     }
-    if (out->suspicion != target->suspicion) {
-        out->suspicion = target->suspicion;
-        target->n_suspects++;
+    target->is_doubt = false;
+    answer_suspect_add_locked(target, out);
+}
+
+void weir_kafka_answer_doubt_locked(weir_kafka_target *target, weir_out *out)
+{
+    if (target->want != WEIR_KAFKA_ALONE) {
+        answer_suspect_begin_locked(target);
+        target->is_doubt = true;
+    }
+    answer_suspect_add_locked(target, out);
+}
+
+void weir_kafka_answer_place_locked(weir_kafka_target *target, weir_sent sent)
+{
+    target->is_missing = sent == WEIR_SENT_UNKNOWN || sent == WEIR_SENT_DENIED;
+    if (sent == WEIR_SENT_DENIED) {
+        target->is_denied = true;
+        target->want = WEIR_KAFKA_ALONE;
+    }
+}
+
+/* All suspects are written. */
+static void answer_acquit_locked(weir_kafka_target *target, const weir_out *out)
+{
+    if (!target->is_doubt) { /* none of them: the batch was too large */
+        weir_kafka_producer_learn_locked(target);
+        return;
+    }
+    const size_t size = out->key.len + out->data.len;
+
+    target->want = WEIR_KAFKA_BATCHED;
+    if (!target->is_limit_known && size > target->sure_bytes) {
+        target->sure_bytes = size;
     }
 }
 
@@ -102,25 +141,35 @@ static void answer_clear_locked(weir_kafka_target *target, weir_out *out,
 {
     const bool was_suspect = out->suspicion != 0 && out->suspicion == target->suspicion;
 
+    if (target->is_denied && sent == WEIR_SENT_OK) {
+        target->is_denied = false;
+        if (!target->is_small && target->n_suspects == 0) {
+            target->want = WEIR_KAFKA_BATCHED;
+        }
+        weir_kafka_producer_learn_locked(target);
+    }
     if (sent == WEIR_SENT_AGAIN || target->is_small ||
         target->want != WEIR_KAFKA_ALONE) {
         return;
     }
     if (sent == WEIR_SENT_TOO_LARGE || sent == WEIR_SENT_INVALID) {
         target->has_culprit = true;
+        target->sure_bytes =
+            target->is_limit_known ? target->sure_bytes : WEIR_KAFKA_SURE;
     }
     if (target->has_culprit) {
         const int64_t now = weir_clock_us();
 
         if (now - target->suspected_us >= target->stay_us) {
             target->want = WEIR_KAFKA_BATCHED;
+            target->n_suspects = 0;
             target->returned_us = now;
             weir_kafka_producer_learn_locked(target); /* has it become smaller? */
         }
     } else if (was_suspect) {
         out->suspicion = 0;
-        if (--target->n_suspects == 0) { /* none of them: the batch was too large */
-            weir_kafka_producer_learn_locked(target);
+        if (--target->n_suspects == 0) {
+            answer_acquit_locked(target, out);
         }
     }
 }
@@ -141,7 +190,7 @@ static weir_sent answer_judge(weir_kafka_producer *producer, weir_out *out,
         if (sent != weir_kafka_producer_class(code, true)) {
             answer_suspect_locked(target, out);
         }
-        target->is_missing = sent == WEIR_SENT_UNKNOWN;
+        weir_kafka_answer_place_locked(target, sent);
     }
     if (producer->kind == WEIR_KAFKA_ALONE) {
         answer_clear_locked(target, out, sent);
@@ -223,6 +272,9 @@ void weir_kafka_answer_forget_locked(weir_kafka_target *target, int64_t now)
     if (target->want == WEIR_KAFKA_ALONE && !target->is_small && !target->is_learning &&
         now - target->suspected_us > ANSWER_SUSPECT_US) {
         target->suspected_us = now;
+        target->n_suspects = 0;
+        target->want = target->is_doubt && !target->is_denied ? WEIR_KAFKA_BATCHED
+                                                              : WEIR_KAFKA_ALONE;
         weir_kafka_producer_learn_locked(target);
     }
 }

@@ -137,6 +137,8 @@ static const kafka_owned owned_always[] = {
       "a result counts only when all in-sync replicas have it" },
     { "enable.idempotence",
       "without it a retry doubles results and changes their order" },
+    { "enable.gapless.guarantee",
+      "what follows a refused batch must not be written before it" },
     { "message.timeout.ms",
       "the client repeats until the broker has answered; giving up is "
       "decided by the subscription" },
@@ -328,6 +330,10 @@ static void kafka_log(const rd_kafka_t *rk, int level, const char *fac, const ch
     if (strcmp(fac, "AUTOCREATE") == 0) {
         /* only the embedded broker is so old, and it makes no topics */
         to = WEIR_DEBUG;
+    }
+    if (strcmp(fac, "CONFWARN") == 0 &&
+        strstr(buf, "enable.gapless.guarantee") != NULL) {
+        to = WEIR_DEBUG; /* our own choice: see kafka_producer.h */
     }
 
     weir_log(to, "kafka.client", "client=%s facility=%s text=%s",

@@ -23,6 +23,9 @@
 #define PRODUCER_LOOK_MS 1000
 #define PRODUCER_AGAIN_US 1000000 /* between two attempts at a new instance */
 #define PRODUCER_END_US 3000000
+#define PRODUCER_DRAIN_US 1000000 /* of it, for answers of the broker */
+/* Of a limit, what key and data may take: headers and framing need some, too. */
+#define PRODUCER_SURE(bytes) ((bytes) - (bytes) / 8)
 #define PRODUCER_MIN_KBYTES 4096
 #define PRODUCER_MAX_KBYTES 1048576
 #define PRODUCER_MAX_EVENTS "1000000"
@@ -86,7 +89,13 @@ static void producer_learnt(weir_kafka_producer *producer, rd_kafka_event_t *eve
             t->is_compacted = info.is_compacted;
             t->is_small = info.max_message_bytes >= 0 &&
                           info.max_message_bytes < WEIR_KAFKA_BATCH;
-            t->want = t->is_small ? WEIR_KAFKA_ALONE : WEIR_KAFKA_BATCHED;
+            t->is_limit_known = info.max_message_bytes >= 0;
+            t->sure_bytes = t->is_limit_known
+                                ? PRODUCER_SURE((size_t)info.max_message_bytes)
+                                : WEIR_KAFKA_SURE;
+            t->want = t->is_small || t->is_denied || t->n_suspects > 0
+                          ? WEIR_KAFKA_ALONE
+                          : WEIR_KAFKA_BATCHED;
         }
     }
     weir_lock_give(&producer->sink->lock);
@@ -170,6 +179,7 @@ static weir_status producer_conf(weir_kafka_producer *producer, rd_kafka_conf_t 
         props[n++] = (weir_kafka_prop){ "batch.num.messages", "1", false };
     } else {
         props[n++] = (weir_kafka_prop){ "batch.size", batch, false };
+        props[n++] = (weir_kafka_prop){ "enable.gapless.guarantee", "true", false };
     }
     props[n] = (weir_kafka_prop){ NULL, NULL, false };
     WEIR_ASSERT(n < sizeof(props) / sizeof(props[0]));
@@ -236,13 +246,27 @@ static weir_status producer_make(weir_kafka_producer *producer, weir_err *err)
     for (weir_kafka_target *t = producer->sink->targets; t != NULL; t = t->next) {
         t->topics[producer->kind] = weir_kafka_producer_topic(
             producer->sink->queue, &producer->sink->setup, rk, t->name);
-        if (producer->kind == WEIR_KAFKA_BATCHED && t->is_learning) {
-            /* the old instance took the question along */
+        if (producer->kind == WEIR_KAFKA_BATCHED) {
+            /* The old instance took a question along; or it had to go because a limit is not
+             * what it was. */
             weir_kafka_producer_learn_locked(t);
         }
     }
     weir_lock_give(&producer->sink->lock);
     return WEIR_OK;
+}
+
+/* Lets the broker answer what it has, most of it for other topics: else all of that would be
+ * written twice. What comes back to be repeated goes, too. */
+static void producer_drain(weir_kafka_producer *producer, rd_kafka_t *rk)
+{
+    const int64_t until_us = weir_clock_us() + PRODUCER_DRAIN_US;
+
+    while (rd_kafka_outq_len(rk) > 0 && weir_clock_us() < until_us &&
+           !atomic_load(&producer->is_ending)) {
+        rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE);
+        rd_kafka_poll(rk, 10);
+    }
 }
 
 /* Takes the instance out of use, answers all it has with AGAIN, and destroys it. */
@@ -257,6 +281,9 @@ static bool producer_break(weir_kafka_producer *producer, int64_t until_us)
     weir_lock_give(&producer->sink->lock);
     while (atomic_load(&producer->n_senders) > 0 && weir_clock_us() < until_us) {
         nanosleep(&pause, NULL); /* a send that has begun; it does not block */
+    }
+    if (atomic_load(&producer->is_fatal)) {
+        producer_drain(producer, rk);
     }
     rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(rk) > 0 && weir_clock_us() < until_us) {

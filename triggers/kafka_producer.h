@@ -10,7 +10,12 @@
  * needed, puts every record into a batch of its own and serves the others.
  *
  * After a fatal error of the client everything that is out is answered WEIR_SENT_AGAIN, and
- * the thread makes a new instance.
+ * the thread makes a new instance. For the batched one a batch that the broker refuses is
+ * fatal, too: what follows it is with the broker already, which refuses that only for the gap
+ * in its numbers, and the client alone would close the gap, number it anew and so write it
+ * before what was refused is sent again. So records of which a refusal is likely go through
+ * the alone one from the start: those not much smaller than the topic's limit, and all of a
+ * topic that may not be written, one at a time.
  *
  * A batch that is refused for its size holds *suspects*: some record of it is too large, it is
  * not known which. They go out again through the alone one, and everything else of the topic
@@ -30,6 +35,9 @@
 
 #define WEIR_KAFKA_BATCH                                                               \
     1000000 /* bytes of a batch; the default limit of topics is 1,048,588 */
+
+#define WEIR_KAFKA_SURE                                                                \
+    (WEIR_KAFKA_BATCH / 2) /* bytes that fit where no limit is known */
 
 #define WEIR_KAFKA_ANSWERS 512 /* that are handed on together */
 
@@ -59,6 +67,10 @@ struct weir_kafka_target {
     bool has_culprit;     /* a record of it was refused alone */
     int64_t stay_us;      /* how long it lasts then: longer where one follows another */
     int64_t returned_us;  /* when batches were taken up again; 0: never left */
+    size_t sure_bytes;    /* key and data of a record that surely fits */
+    bool is_limit_known;  /* said by the topic's settings */
+    bool is_doubt;        /* the suspicion is no more than one: nothing was refused */
+    bool is_denied;       /* one record at a time until one is written */
     bool is_compacted;    /* a record without key is refused */
     bool is_missing;      /* the last answer was that it does not exist */
     int64_t next_look_us; /* when to look for it again */
@@ -122,6 +134,10 @@ weir_sent weir_kafka_producer_class(rd_kafka_resp_err_t code, bool is_alone);
  * thread, like the next. */
 void weir_kafka_answer_take(rd_kafka_t *rk, const rd_kafka_message_t *msg,
                             void *opaque);
+/* This output may be refused for its size: its target leaves the batched producer for it. */
+void weir_kafka_answer_doubt_locked(weir_kafka_target *target, weir_out *out);
+/* What the answer says of the target itself: is it there, may it be written? */
+void weir_kafka_answer_place_locked(weir_kafka_target *target, weir_sent sent);
 /* Hands on the answers so far. */
 void weir_kafka_answer_hand_on(weir_kafka_producer *producer);
 /* Suspects whose events were taken away from us never come back: asks for the settings again

@@ -82,6 +82,7 @@ static weir_status sink_target(void *self, const char *name, void **out, weir_er
             is_valid = is_valid && (rk == NULL || fresh->topics[kind] != NULL);
         }
         if (is_valid) {
+            fresh->sure_bytes = WEIR_KAFKA_SURE; /* until its limit is known */
             fresh->next = sink->targets;
             sink->targets = fresh;
             weir_kafka_producer_learn_locked(fresh);
@@ -109,7 +110,8 @@ typedef struct sink_run {
     weir_kafka_producer *producer;
     rd_kafka_t *rk;
     rd_kafka_topic_t *topic;
-    size_t n_let; /* as many may go now */
+    size_t n_let;      /* as many may go now */
+    size_t sure_bytes; /* larger ones must go alone */
     bool is_compacted, needs_alone;
     weir_kafka_headers *unused; /* lists of what was not taken */
     size_t n_refused;
@@ -136,7 +138,7 @@ static size_t sink_room_locked(weir_kafka_target *target, size_t n, bool *needs_
         target->topics[target->use] == NULL) {
         return 0;
     }
-    if (target->is_learning) {
+    if (target->is_learning || target->is_denied) {
         return n_out > 0 ? 0 : 1;
     }
     return n;
@@ -154,6 +156,8 @@ static void sink_begin(weir_kafka_sender *sink, sink_run *run, size_t n)
         run->rk = run->producer->rk;
         run->topic = target->topics[target->use];
         run->is_compacted = target->is_compacted;
+        run->sure_bytes =
+            target->use == WEIR_KAFKA_ALONE ? SIZE_MAX : target->sure_bytes;
         atomic_fetch_add(&run->producer->n_senders, 1);
         atomic_fetch_add(&target->n_out, run->n_let);
         atomic_fetch_add(&sink->n_out, run->n_let);
@@ -178,6 +182,12 @@ static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
     weir_kafka_target *target = run->target;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_INVALID_RECORD;
 
+    if (out->key.len + out->data.len > run->sure_bytes) {
+        weir_lock_take(&sink->lock);
+        weir_kafka_answer_doubt_locked(target, out);
+        weir_lock_give(&sink->lock);
+        return false;
+    }
     /* A compacted topic refuses what has no key, and the rest of its batch with it. */
     if (!run->is_compacted || out->key.data != NULL) {
         sink_refuse(sink, run); /* which must not be overtaken */
@@ -192,9 +202,9 @@ static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
     if (sent == WEIR_SENT_AGAIN || atomic_load(&target->n_out) > n_left) {
         return false; /* later; an answer must not overtake those of what is out */
     }
-    if (sent == WEIR_SENT_UNKNOWN) {
+    if (sent == WEIR_SENT_UNKNOWN || sent == WEIR_SENT_DENIED) {
         weir_lock_take(&sink->lock);
-        target->is_missing = true;
+        weir_kafka_answer_place_locked(target, sent);
         weir_lock_give(&sink->lock);
     }
     atomic_fetch_sub(&target->n_out, 1);

@@ -209,7 +209,7 @@ static void send_mixed(rig *r, void *target, size_t n, size_t each, size_t small
         snprintf(data, 24, "%zu.", i + 1);
         rig_out(r, i, target, key, (weir_slice){ data, len });
     }
-    rig_send_all(r, 0, n);
+    rig_send_key(r, 0, n);
     for (size_t i = 0; i < n; i++) {
         const bool is_large = r->outs[i].data.len == large;
 
@@ -242,7 +242,7 @@ static void a_limit_that_is_lowered_later_blames_nobody_for_its_neighbours(void 
 {
     static char bytes[1000 * 416];
     char topic[80];
-    seen s = { 0 };
+    seen s = { .last = { -1 } };
     rig *r = rig_new(8 << 20);
 
     (void)state;
@@ -254,7 +254,58 @@ static void a_limit_that_is_lowered_later_blames_nobody_for_its_neighbours(void 
     kit_set_topic(r->queue.brokers, topic, "max.message.bytes", "2000");
     send_mixed(r, target, 1000, 97, 400, 5000, bytes);
     assert_int_equal(kit_read(r->queue.brokers, topic, see_order, &s), 991);
+    assert_int_equal(s.n_out_of_order, 0);
     rig_free(r);
+}
+
+/* Bytes that no codec makes smaller. */
+static void scramble(char *bytes, size_t n)
+{
+    uint32_t state = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525 + 1013904223;
+        bytes[i] = (char)(state >> 24);
+    }
+}
+
+/* A batch that cannot be packed, one that packs into nearly nothing, and so on: when the first
+ * is refused, the second is with the broker already. */
+static void nothing_of_a_key_overtakes_a_batch_that_was_refused(void **state)
+{
+    enum { N = 200, EACH = 10, SIZE = 99000 };
+    char *bytes = calloc(N, SIZE);
+    char topic[80];
+    seen s = { .last = { -1 } };
+    rig *r = rig_prepare(64 << 20, NULL);
+
+    (void)state;
+    assert_non_null(bytes);
+    assert_true(weir_opt_map_add(&r->queue.producer, "compression.codec", "snappy"));
+    rig_open(r);
+    new_topic(topic, 1, NULL);
+    void *target = rig_target(r, topic);
+
+    rig_out(r, N, target, "a", WEIR_SLICE_LIT("0."));
+    rig_send_all(r, N, N + 1); /* the sink knows the first limit now */
+    kit_set_topic(r->queue.brokers, topic, "max.message.bytes", "500000");
+    for (size_t i = 0; i < N; i++) {
+        char *data = bytes + i * SIZE;
+
+        if (i / EACH % 2 == 0) {
+            scramble(data, SIZE);
+        }
+        snprintf(data, 16, "%zu.", i + 1);
+        rig_out(r, i, target, "a", (weir_slice){ data, SIZE });
+    }
+    rig_send_key(r, 0, N);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(r->answers[i], WEIR_SENT_OK);
+    }
+    assert_int_equal(kit_read(r->queue.brokers, topic, see_order, &s), N + 1);
+    assert_int_equal(s.n_out_of_order, 0);
+    rig_free(r);
+    free(bytes);
 }
 
 static void
@@ -367,7 +418,8 @@ static void a_dead_letter_is_packed_so_that_it_fits_where_its_event_did(void **s
     snprintf(dead, sizeof(dead), "%s.dead", plain);
     assert_int_equal(weir_broker_topic(kafka, dead, 1, settings, &err), WEIR_OK);
     memset(bytes, 'x', sizeof(bytes));
-    r = rig_new_with(8 << 20, ends_in_dead);
+    r = rig_prepare(8 << 20, ends_in_dead);
+    rig_open(r);
     rig_out(r, 0, rig_target(r, plain), "k", (weir_slice){ bytes, sizeof(bytes) });
     rig_out(r, 1, rig_target(r, dead), "k", (weir_slice){ bytes, sizeof(bytes) });
     rig_send_all(r, 0, 2);
@@ -504,6 +556,7 @@ int main(void)
             only_a_record_that_is_too_large_alone_is_blamed_on_a_small_topic),
         cmocka_unit_test(
             a_limit_that_is_lowered_later_blames_nobody_for_its_neighbours),
+        cmocka_unit_test(nothing_of_a_key_overtakes_a_batch_that_was_refused),
         cmocka_unit_test(
             a_record_over_the_usual_limit_is_blamed_and_its_neighbours_are_not),
         cmocka_unit_test(

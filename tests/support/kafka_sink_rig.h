@@ -56,9 +56,9 @@ static void rig_done(void *arg, const weir_sent_result *results, size_t n)
     weir_signal_raise(&r->signal, INT_MAX);
 }
 
-static rig *rig_new_with(size_t max_bytes, bool (*is_dead)(void *arg, const char *name))
+/* One that is not open yet: settings of the queue may be added. */
+static rig *rig_prepare(size_t max_bytes, bool (*is_dead)(void *arg, const char *name))
 {
-    weir_err err;
     rig *r = calloc(1, sizeof(*r));
 
     assert_non_null(r);
@@ -77,15 +77,24 @@ static rig *rig_new_with(size_t max_bytes, bool (*is_dead)(void *arg, const char
     };
     r->self = calloc(1, weir_kafka_sink.size);
     assert_non_null(r->self);
+    return r;
+}
+
+static void rig_open(rig *r)
+{
+    weir_err err;
+
     if (weir_kafka_sink.open(r->self, &r->setup, &err) != WEIR_OK) {
         fail_msg("%s", err.text);
     }
-    return r;
 }
 
 static rig *rig_new(size_t max_bytes)
 {
-    return rig_new_with(max_bytes, NULL);
+    rig *r = rig_prepare(max_bytes, NULL);
+
+    rig_open(r);
+    return r;
 }
 
 static void rig_free(rig *r)
@@ -120,36 +129,51 @@ static void *rig_target(rig *r, const char *name)
     return target;
 }
 
-/* Sends [from, to), waiting for room, and then for all answers. */
-static void rig_send(rig *r, size_t from, size_t to)
+static bool rig_is_answered(rig *r, size_t from, size_t to)
+{
+    size_t n_open = 0;
+
+    weir_lock_take(&r->lock);
+    for (size_t i = from; i < to; i++) {
+        n_open += r->n_answers[i] == 0;
+    }
+    weir_lock_give(&r->lock);
+    return n_open == 0;
+}
+
+/* Waits for the answers of what was sent. */
+static void rig_wait(rig *r, size_t from, size_t to)
 {
     const int64_t until = weir_clock_us() + 60000000;
-    size_t n = from;
 
     for (;;) {
         const unsigned seen = weir_signal_read(&r->signal);
 
-        while (n < to) {
-            weir_out *out = &r->outs[n];
-
-            if (weir_kafka_sink.send(r->self, &out, 1) == 0) {
-                break;
-            }
-            n++;
-        }
-        weir_lock_take(&r->lock);
-        size_t n_open = 0;
-
-        for (size_t i = from; i < to; i++) {
-            n_open += r->n_answers[i] == 0;
-        }
-        weir_lock_give(&r->lock);
-        if (n == to && n_open == 0) {
+        if (rig_is_answered(r, from, to)) {
             return;
         }
         assert_true(weir_clock_us() < until);
         weir_signal_wait(&r->signal, seen, weir_clock_us() + 50000);
     }
+}
+
+/* Sends [from, to), waiting for room, and then for all answers. */
+static void rig_send(rig *r, size_t from, size_t to)
+{
+    const int64_t until = weir_clock_us() + 60000000;
+
+    for (size_t n = from; n < to;) {
+        const unsigned seen = weir_signal_read(&r->signal);
+        weir_out *out = &r->outs[n];
+
+        if (weir_kafka_sink.send(r->self, &out, 1) == 1) {
+            n++;
+            continue;
+        }
+        assert_true(weir_clock_us() < until);
+        weir_signal_wait(&r->signal, seen, weir_clock_us() + 50000);
+    }
+    rig_wait(r, from, to);
 }
 
 /* Again and again until each has an answer other than AGAIN. */
@@ -166,6 +190,43 @@ static void rig_send_again(rig *r, size_t from, size_t to)
 static void rig_send_all(rig *r, size_t from, size_t to)
 {
     rig_send(r, from, to);
+    rig_send_again(r, from, to);
+}
+
+static bool rig_must_repeat(rig *r, size_t from, size_t to)
+{
+    bool must = false;
+
+    weir_lock_take(&r->lock);
+    for (size_t i = from; i < to; i++) {
+        must = must || (r->n_answers[i] > 0 && r->answers[i] == WEIR_SENT_AGAIN);
+    }
+    weir_lock_give(&r->lock);
+    return must;
+}
+
+/* As the engine sends what belongs to one key: nothing new while something is to be sent
+ * again, and that goes in order. */
+static void rig_send_key(rig *r, size_t from, size_t to)
+{
+    const int64_t until = weir_clock_us() + 60000000;
+
+    for (size_t n = from; n < to;) {
+        weir_out *out = &r->outs[n];
+
+        if (rig_must_repeat(r, from, n)) {
+            rig_wait(r, from, n);
+            rig_send_again(r, from, n);
+        } else if (weir_kafka_sink.send(r->self, &out, 1) == 1) {
+            n++;
+        } else {
+            const unsigned seen = weir_signal_read(&r->signal);
+
+            weir_signal_wait(&r->signal, seen, weir_clock_us() + 2000);
+        }
+        assert_true(weir_clock_us() < until);
+    }
+    rig_wait(r, from, to);
     rig_send_again(r, from, to);
 }
 

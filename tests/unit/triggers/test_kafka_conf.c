@@ -89,6 +89,7 @@ static void what_weir_must_own_is_refused_with_a_reason(void **state)
         "queued.min.messages",
         "acks",
         "enable.idempotence",
+        "enable.gapless.guarantee",
         "partitioner",
         "message.timeout.ms",
         "transactional.id",
