@@ -142,6 +142,13 @@ static bool flow_has_enough_locked(weir_flow *f, bool is_busy)
     return f->has_enough;
 }
 
+/* True if the breaker is open and there is no event that it could be tried with: those that
+ * waited for it have gone with their part. Then more must be read, or it stays open for good. */
+static bool flow_lacks_probe_locked(const weir_flow *f)
+{
+    return f->n_ready == 0 && f->n_waiting == 0 && f->n_slots == 0;
+}
+
 void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
 {
     const weir_heap_node *top = weir_heap_peek(&f->due);
@@ -171,32 +178,12 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
         }
     }
     news->next_due_us = due;
-    news->has_room = !f->is_open && f->n_again == 0 && may_run && !f->is_stopping &&
-                     !flow_has_enough_locked(f, is_busy);
+    news->has_room = (!f->is_open || flow_lacks_probe_locked(f)) && f->n_again == 0 &&
+                     may_run && !f->is_stopping && !flow_has_enough_locked(f, is_busy);
     atomic_store_explicit(&f->hint_ready, news->n_ready, memory_order_release);
     atomic_store_explicit(&f->hint_busy, is_busy, memory_order_release);
     atomic_store_explicit(&f->hint_due_us, due, memory_order_release);
     atomic_store_explicit(&f->hint_room, news->has_room, memory_order_release);
-}
-
-bool weir_flow_hint_busy(weir_flow *f)
-{
-    return atomic_load_explicit(&f->hint_busy, memory_order_acquire);
-}
-
-size_t weir_flow_hint_ready(weir_flow *f)
-{
-    return atomic_load_explicit(&f->hint_ready, memory_order_acquire);
-}
-
-int64_t weir_flow_hint_due_us(weir_flow *f)
-{
-    return atomic_load_explicit(&f->hint_due_us, memory_order_acquire);
-}
-
-bool weir_flow_hint_room(weir_flow *f)
-{
-    return atomic_load_explicit(&f->hint_room, memory_order_acquire);
 }
 
 void weir_flow_ready_locked(weir_flow *f, weir_job *job, int64_t now)

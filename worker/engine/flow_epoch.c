@@ -362,6 +362,26 @@ void weir_flow_cancel_all(weir_flow *f)
     weir_lock_give(&f->lock);
 }
 
+bool weir_flow_hint_busy(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_busy, memory_order_acquire);
+}
+
+size_t weir_flow_hint_ready(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_ready, memory_order_acquire);
+}
+
+int64_t weir_flow_hint_due_us(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_due_us, memory_order_acquire);
+}
+
+bool weir_flow_hint_room(weir_flow *f)
+{
+    return atomic_load_explicit(&f->hint_room, memory_order_acquire);
+}
+
 /* Those of a part that are stuck, or confirmed and not done. */
 static size_t epoch_count_stuck_locked(const weir_part *part)
 {

@@ -474,6 +474,31 @@ static void flow_ends_a_batch_at_its_bytes(void **state)
     world_end(&w);
 }
 
+/* Else nothing would be read that it could be tried with, and it stayed open for good. */
+static void flow_with_an_open_breaker_and_nothing_to_try_asks_for_more(void **state)
+{
+    world w;
+    weir_job *job;
+
+    (void)state;
+    world_begin(&w);
+    job = world_admit(&w, 0, "a", 1);
+    world_run(&w, job);
+    world_finish(&w, job, WEIR_UNAVAILABLE, 0, 100000);
+    assert_false(w.news.has_room); /* it waits, for the probe */
+    world_retire(&w, 0);
+    assert_ptr_equal(weir_chain_pop(&w.gone), job);
+    world_free(job);
+    assert_true(w.news.has_room);
+    weir_flow_assign(w.f, &w.parts[0], 2);
+    job = world_admit(&w, 0, "a", 1);
+    assert_false(w.news.has_room); /* one is enough */
+    w.now += 200000000;
+    world_through(&w, job);
+    assert_true(w.news.has_room);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +521,7 @@ int main(void)
         cmocka_unit_test(flow_gives_each_event_a_slot_once_calls_have_been_pending),
         cmocka_unit_test(flow_fills_a_batch_or_waits_for_its_time),
         cmocka_unit_test(flow_ends_a_batch_at_its_bytes),
+        cmocka_unit_test(flow_with_an_open_breaker_and_nothing_to_try_asks_for_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

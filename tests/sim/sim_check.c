@@ -1,0 +1,262 @@
+/* SPDX-FileCopyrightText: 2026 The weir authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sim_check - what has become of each event, and the promises that must hold at each step.
+ *
+ * Nothing here asks weir: it knows the records that were given out, the calls of the function,
+ * the logs of results and dead letters, and the positions that the broker took.
+ */
+#include "tests/sim/sim.h"
+
+#include "handlers/call.h"
+#include "worker/base/check.h"
+#include "worker/engine/flow_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    sim_event events[SIM_EVENTS];
+    int n;
+    int64_t ends[SIM_PARTS]; /* of the partitions' logs */
+    bool has_pending;
+} check;
+
+/* -- the log ---------------------------------------------------------------------------------- */
+
+void sim_check_begin(void)
+{
+    memset(&check, 0, sizeof(check));
+}
+
+int sim_event_count(void)
+{
+    return check.n;
+}
+
+sim_event *sim_event_at(int id)
+{
+    WEIR_ASSERT(id >= 0 && id < check.n);
+    return &check.events[id];
+}
+
+sim_event *sim_event_find(int part, int64_t offset)
+{
+    for (int i = 0; i < check.n; i++) {
+        if (check.events[i].part == part && check.events[i].offset == offset) {
+            return &check.events[i];
+        }
+    }
+    return NULL;
+}
+
+int64_t sim_log_end(int part)
+{
+    return check.ends[part];
+}
+
+int64_t sim_log_last(int part)
+{
+    for (int i = check.n - 1; i >= 0; i--) {
+        if (check.events[i].part == part) {
+            return check.events[i].offset + 1;
+        }
+    }
+    return 0;
+}
+
+void *sim_event_data(const sim_event *ev, size_t *len)
+{
+    *len = 5;
+    return check.events[ev->id].data;
+}
+
+void *sim_event_key(const sim_event *ev, size_t *len)
+{
+    *len = ev->key < 0 ? 0 : 2;
+    return ev->key < 0 ? NULL : check.events[ev->id].name;
+}
+
+int sim_event_parse(const void *data, size_t len, int *out)
+{
+    char text[16] = "";
+
+    SIM_MUST(data != NULL && (len == 5 || len == 7), "bytes stay as they are",
+             "%zu bytes", len);
+    memcpy(text, data, len);
+    *out = text[0] == 'R' ? text[6] - '0' : -1;
+    text[5] = '\0';
+    return atoi(text + 1);
+}
+
+static void event_fill(sim_event *ev)
+{
+    const uint64_t kind = sim_fixed(10, (uint64_t)ev->id) % 100;
+    const uint64_t more = sim_fixed(11, (uint64_t)ev->id);
+
+    ev->cls = kind < 75   ? SIM_RESULT
+              : kind < 90 ? SIM_EMPTY
+              : kind < 96 ? SIM_REJECT
+                          : SIM_RETRIES;
+    ev->n_outs = ev->cls != SIM_RESULT ? 0 : more % 8 == 0 ? 2 : 1;
+    ev->n_flaky = more / 8 % 8 == 0 && sim_the_plan.attempts > 1 ? 1 : 0;
+    ev->is_pending = sim_the_plan.has_pending && more / 64 % 4 == 0;
+    check.has_pending = check.has_pending || ev->is_pending;
+}
+
+void sim_event_append(int part, int key)
+{
+    sim_event *ev = &check.events[check.n];
+
+    WEIR_ASSERT(check.n < SIM_EVENTS);
+    ev->id = check.n++;
+    ev->part = part;
+    ev->key = key;
+    check.ends[part] += sim_once_in(8) ? (int64_t)sim_rand(5) : 0; /* a gap */
+    ev->offset = check.ends[part]++;
+    check.ends[part] += sim_once_in(20) ? 1 : 0;
+    ev->time_ms = SIM_WALL_MS + sim_now() / 1000;
+    (void)snprintf(ev->data, sizeof(ev->data), "E%04d", ev->id);
+    (void)snprintf(ev->name, sizeof(ev->name), "k%d", key % 10);
+    event_fill(ev);
+}
+
+/* -- promises ------------------------------------------------------------------------------------- */
+
+bool sim_event_is_done(const sim_event *ev)
+{
+    if (ev->n_dead > 0) {
+        return true;
+    }
+    if (ev->cls == SIM_EMPTY) {
+        return ev->n_ended > 0;
+    }
+    return ev->cls == SIM_RESULT && ev->outs_done == (1u << ev->n_outs) - 1;
+}
+
+static bool check_is_lane(const sim_event *a, const sim_event *b)
+{
+    if (sim_the_plan.order == WEIR_ORDER_NONE || a->part != b->part) {
+        return false;
+    }
+    return sim_the_plan.order == WEIR_ORDER_PARTITION ||
+           (a->key == b->key && a->key >= 0);
+}
+
+void sim_check_start(sim_proc *proc, int id, const weir_call *call)
+{
+    sim_event *ev = sim_event_at(id);
+    const weir_job *job =
+        (const weir_job *)(const void *)((const char *)call - offsetof(weir_job, call));
+    const unsigned most = sim_the_plan.concurrency + (check.has_pending ? 64 : 0);
+
+    SIM_MUST(job->part->fenced < job->ev.receipt.epoch,
+             "no attempt begins in an epoch that is over", "event %d", id);
+    for (int i = 0; i < proc->n_running; i++) {
+        SIM_MUST(proc->running[i] != id, "an event runs once at a time", "event %d", id);
+        SIM_MUST(!check_is_lane(ev, sim_event_at(proc->running[i])) ||
+                     sim_the_plan.batch > 1,
+                 "one of a lane runs at a time", "event %d while %d runs", id,
+                 proc->running[i]);
+    }
+    WEIR_ASSERT(proc->n_running < SIM_EVENTS);
+    proc->running[proc->n_running++] = id;
+    SIM_MUST((unsigned)proc->n_running <= most, "no more run than may",
+             "%d of %u at once", proc->n_running, sim_the_plan.concurrency);
+    for (int i = 0; i < id; i++) {
+        const sim_event *before = &check.events[i];
+
+        SIM_MUST(!check_is_lane(before, ev) || before->n_ended > 0 ||
+                     before->is_dead_sent || sim_event_is_done(before),
+                 "a lane keeps its order", "event %d begins and %d has not ended", id,
+                 i);
+    }
+    ev->n_started++;
+}
+
+void sim_check_end(sim_proc *proc, int id, bool is_final)
+{
+    for (int i = 0; i < proc->n_running; i++) {
+        if (proc->running[i] == id) {
+            proc->running[i] = proc->running[--proc->n_running];
+            break;
+        }
+    }
+    sim_event_at(id)->n_ended += is_final;
+}
+
+void sim_check_written(int id, int out)
+{
+    sim_event *ev = sim_event_at(id);
+
+    sim_trace("log.result", id, out, ev->n_written[out]);
+    SIM_MUST(ev->n_ended > 0 && ev->cls == SIM_RESULT,
+             "a result comes of a function that is done", "event %d", id);
+    for (int i = 0; i < id; i++) {
+        const sim_event *before = &check.events[i];
+
+        SIM_MUST(before->cls != SIM_RESULT || !check_is_lane(before, ev) ||
+                     sim_event_is_done(before) || before->is_dead_sent,
+                 "results of a lane keep its order", "of event %d before those of %d",
+                 id, i);
+    }
+    ev->n_written[out]++;
+    ev->outs_done |= 1u << out;
+}
+
+void sim_check_dead(int id)
+{
+    sim_event_at(id)->n_dead++;
+    sim_trace("log.dead", id, 0, 0);
+}
+
+/* All below a position is done, or it is lost when the worker dies now. */
+void sim_check_commit(int part, int64_t before, int64_t offset)
+{
+    SIM_MUST(offset >= before, "a position does not fall",
+             "partition %d from %lld to %lld", part, (long long)before,
+             (long long)offset);
+    for (int i = 0; i < check.n; i++) {
+        const sim_event *ev = &check.events[i];
+
+        SIM_MUST(ev->part != part || ev->offset >= offset || sim_event_is_done(ev),
+                 "nothing is lost", "position %lld of partition %d, and event %d at %lld is not done",
+                 (long long)offset, part, i, (long long)ev->offset);
+    }
+}
+
+void sim_check_known(int part, int64_t offset)
+{
+    const sim_event *ev = sim_event_find(part, offset);
+
+    sim_trace("client.known", part, offset, ev == NULL ? -1 : ev->id);
+    SIM_MUST(ev == NULL || sim_event_is_done(ev), "nothing is lost",
+             "the map passes event %d, which is not done", ev == NULL ? -1 : ev->id);
+}
+
+bool sim_check_all_done(void)
+{
+    for (int i = 0; i < check.n; i++) {
+        if (!sim_event_is_done(&check.events[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void sim_check_finish(bool is_calm)
+{
+    for (int i = 0; i < check.n; i++) {
+        const sim_event *ev = &check.events[i];
+
+        SIM_MUST(sim_event_is_done(ev), "everything finishes",
+                 "event %d, partition %d offset %lld class %d: started %d ended %d", i,
+                 ev->part, (long long)ev->offset, (int)ev->cls, ev->n_started,
+                 ev->n_ended);
+        for (int k = 0; k < ev->n_outs && is_calm; k++) {
+            SIM_MUST(ev->n_written[k] + ev->n_dead == 1, "without faults nothing is twice",
+                     "result %d of event %d: %d times", k, i, ev->n_written[k]);
+        }
+    }
+}
