@@ -81,8 +81,10 @@ static void main_shrink(uint64_t seed)
     if (main_fails(seed, 0, false)) {
         high = 0;
     }
-    fprintf(stderr, "it fails with the first %ld faults alone: weir-sim --seed %llu --faults %ld\n",
-            high, (unsigned long long)seed, high);
+    fprintf(
+        stderr,
+        "it fails with the first %ld faults alone: weir-sim --seed %llu --faults %ld\n",
+        high, (unsigned long long)seed, high);
 }
 
 /* Histories first, first + step, ...; returns how many ran, or ends the program. */
@@ -94,8 +96,8 @@ static uint64_t main_work(const main_opts *opts, int job, uint64_t *sum)
     for (uint64_t seed = opts->first + (uint64_t)job;
          opts->minutes > 0 ? main_seconds() < until : seed <= opts->last;
          seed += (uint64_t)opts->n_jobs) {
-        *sum ^= weir_hash(&seed, sizeof(seed), sim_run(seed, opts->is_traced,
-                                                       opts->n_faults));
+        *sum ^= weir_hash(&seed, sizeof(seed),
+                          sim_run(seed, opts->is_traced, opts->n_faults));
         n++;
     }
     return n;
@@ -173,8 +175,9 @@ int main(int argc, char **argv)
     main_opts opts = { .first = 1, .last = 2000, .n_jobs = 1, .n_faults = -1 };
 
     if (!main_parse(argc, argv, &opts)) {
-        fprintf(stderr, "usage: weir-sim [--seeds A-B | --seed S] [--trace] [--faults N] "
-                        "[--jobs N] [--minutes M]\n");
+        fprintf(stderr,
+                "usage: weir-sim [--seeds A-B | --seed S] [--trace] [--faults N] "
+                "[--jobs N] [--minutes M]\n");
         return 64;
     }
     if (opts.first == opts.last && opts.minutes <= 0) {

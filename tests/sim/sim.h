@@ -31,8 +31,8 @@
 
 #define SIM_EVENTS 160 /* most events of a history */
 #define SIM_PARTS 4
-#define SIM_PROCS 4   /* processes that may live at once */
-#define SIM_OUTS 2    /* most results of an event */
+#define SIM_PROCS 4 /* processes that may live at once */
+#define SIM_OUTS 2  /* most results of an event */
 #define SIM_WALL_MS INT64_C(1700000000000)
 
 typedef struct sim_co sim_co;
@@ -113,27 +113,29 @@ typedef struct sim_plan {
     size_t max_events;
     int64_t commit_us, handover_us, timeout_us, max_age_us, drain_us;
     int64_t session_us;
-    size_t map_bytes;  /* what the broker takes as metadata */
-    bool forgets_lost; /* the library tells of a loss as of a revoke, now and then */
+    size_t map_bytes; /* what the broker takes as metadata */
+    /* the library tells of a loss as of a revoke, now and then */
+    bool forgets_lost;
     int64_t slow_us; /* what functions take at most */
-    int64_t fault_us, span_us; /* mean time between faults, and how long there are any */
-    unsigned fault_mask;       /* of 1u << sim_fault */
-    bool has_pending;          /* some functions answer later */
-    bool is_calm;              /* nothing fails, and workers end in order only */
+    /* mean time between faults, and how long there are any */
+    int64_t fault_us, span_us;
+    unsigned fault_mask; /* of 1u << sim_fault */
+    bool has_pending;    /* some functions answer later */
+    bool is_calm;        /* nothing fails, and workers end in order only */
 } sim_plan;
 
 typedef enum sim_fault {
     SIM_FAULT_CRASH,
-    SIM_FAULT_STOP,     /* in order, and another starts */
-    SIM_FAULT_STALL,    /* none of its threads runs for a while */
-    SIM_FAULT_CUT,      /* its requests to the group's coordinator are not answered */
-    SIM_FAULT_KICK,     /* the group rebalances */
-    SIM_FAULT_COMMIT,   /* commits fail, or their answers are lost */
-    SIM_FAULT_SICK,     /* the sinks fail for a while */
-    SIM_FAULT_SLOW,     /* the sinks answer late */
-    SIM_FAULT_REFUSE,   /* single records are refused for good */
-    SIM_FAULT_FULL,     /* the sinks take little at once */
-    SIM_FAULT_FLAKY,    /* functions fail now and then */
+    SIM_FAULT_STOP,   /* in order, and another starts */
+    SIM_FAULT_STALL,  /* none of its threads runs for a while */
+    SIM_FAULT_CUT,    /* its requests to the group's coordinator are not answered */
+    SIM_FAULT_KICK,   /* the group rebalances */
+    SIM_FAULT_COMMIT, /* commits fail, or their answers are lost */
+    SIM_FAULT_SICK,   /* the sinks fail for a while */
+    SIM_FAULT_SLOW,   /* the sinks answer late */
+    SIM_FAULT_REFUSE, /* single records are refused for good */
+    SIM_FAULT_FULL,   /* the sinks take little at once */
+    SIM_FAULT_FLAKY,  /* functions fail now and then */
     SIM_FAULT_UNAVAILABLE, /* what functions call is down for a while */
     SIM_FAULT_COUNT
 } sim_fault;
@@ -178,11 +180,11 @@ typedef struct sim_event {
     int n_outs;
     int n_flaky; /* attempts that fail before it goes well */
     bool is_pending;
-    unsigned outs_done;  /* bits: results that stand in the log */
+    unsigned outs_done; /* bits: results that stand in the log */
     int n_written[SIM_OUTS];
-    int n_dead;          /* dead letters that stand in the log */
+    int n_dead;             /* dead letters that stand in the log */
     int n_started, n_ended; /* calls of the function; ended as it should */
-    bool is_dead_sent; /* a dead letter was handed to a sink, or will be */
+    bool is_dead_sent;      /* a dead letter was handed to a sink, or will be */
     char data[8], name[8];
 } sim_event;
 

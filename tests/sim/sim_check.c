@@ -154,7 +154,8 @@ void sim_check_start(sim_proc *proc, int id, const weir_call *call)
     SIM_MUST(job->part->fenced < job->ev.receipt.epoch,
              "no attempt begins in an epoch that is over", "event %d", id);
     for (int i = 0; i < proc->n_running; i++) {
-        SIM_MUST(proc->running[i] != id, "an event runs once at a time", "event %d", id);
+        SIM_MUST(proc->running[i] != id, "an event runs once at a time", "event %d",
+                 id);
         SIM_MUST(!check_is_lane(ev, sim_event_at(proc->running[i])) ||
                      sim_the_plan.batch > 1,
                  "one of a lane runs at a time", "event %d while %d runs", id,
@@ -221,7 +222,8 @@ void sim_check_commit(int part, int64_t before, int64_t offset)
         const sim_event *ev = &check.events[i];
 
         SIM_MUST(ev->part != part || ev->offset >= offset || sim_event_is_done(ev),
-                 "nothing is lost", "position %lld of partition %d, and event %d at %lld is not done",
+                 "nothing is lost",
+                 "position %lld of partition %d, and event %d at %lld is not done",
                  (long long)offset, part, i, (long long)ev->offset);
     }
 }
@@ -255,7 +257,8 @@ void sim_check_finish(bool is_calm)
                  ev->part, (long long)ev->offset, (int)ev->cls, ev->n_started,
                  ev->n_ended);
         for (int k = 0; k < ev->n_outs && is_calm; k++) {
-            SIM_MUST(ev->n_written[k] + ev->n_dead == 1, "without faults nothing is twice",
+            SIM_MUST(ev->n_written[k] + ev->n_dead == 1,
+                     "without faults nothing is twice",
                      "result %d of event %d: %d times", k, i, ev->n_written[k]);
         }
     }

@@ -37,8 +37,7 @@ static weir_verdict function_end(sim_proc *proc, weir_call *call, int id, int at
     for (int i = 0; verdict == WEIR_DONE && i < ev->n_outs; i++) {
         char text[16];
         const int len = snprintf(text, sizeof(text), "R%04d.%d", id, i);
-        const weir_output out = { .key = call->ev->key,
-                                  .data = { text, (size_t)len } };
+        const weir_output out = { .key = call->ev->key, .data = { text, (size_t)len } };
 
         WEIR_ASSERT(weir_call_emit(call, &out) == 0);
     }
@@ -108,13 +107,14 @@ static void function_run(void *self, void *local, weir_call **calls, size_t n,
     }
     for (size_t i = 0; i < n; i++) {
         is_final[i] = weir_call_returned(
-            calls[i], is_pending[i] ? WEIR_PENDING
-                                    : function_end(proc, calls[i], ids[i],
-                                                   calls[i]->attempt));
+            calls[i], is_pending[i]
+                          ? WEIR_PENDING
+                          : function_end(proc, calls[i], ids[i], calls[i]->attempt));
     }
 }
 
-static weir_status function_open(void *self, const weir_host_setup *setup, weir_err *err)
+static weir_status function_open(void *self, const weir_host_setup *setup,
+                                 weir_err *err)
 {
     (void)self;
     (void)setup;

@@ -246,8 +246,7 @@ void *sim_kafka_main(void *arg)
                 group_begin_round();
             }
         }
-        if (group.is_round &&
-            (group_has_all() || sim_now() >= group.round_until_us)) {
+        if (group.is_round && (group_has_all() || sim_now() >= group.round_until_us)) {
             group_end_round();
         }
     }

@@ -78,10 +78,10 @@ struct rd_kafka_s {
     bool is_cooperative;
     sim_member state;
     int member, gen;
-    unsigned assigned;            /* bits of partitions */
+    unsigned assigned;             /* bits of partitions */
     unsigned to_revoke, to_assign; /* callbacks that are due */
-    bool has_assign;              /* also with no partition */
-    bool is_lost, is_lost_told;   /* the revoke is of what is lost already */
+    bool has_assign;               /* also with no partition */
+    bool is_lost, is_lost_told;    /* the revoke is of what is lost already */
     bool is_in_callback;
     bool is_closing, is_ended;
     int64_t polled_us, heard_us;

@@ -40,7 +40,7 @@ weir_metric *__wrap_weir_metric_get1(weir_metric_id id, const char *value);
 weir_metric *__wrap_weir_metric_get2(weir_metric_id id, const char *a, const char *b);
 
 static memory_head memory_all = { &memory_all, &memory_all, NULL, 0 };
-static bool memory_is_world;   /* what is asked for now stays for good */
+static bool memory_is_world;      /* what is asked for now stays for good */
 static const sim_proc *memory_as; /* what the world asks for is this one's */
 
 void *__wrap_malloc(size_t size)
@@ -50,7 +50,7 @@ void *__wrap_malloc(size_t size)
     if (head == NULL) {
         return NULL;
     }
-    head->proc = memory_is_world      ? NULL
+    head->proc = memory_is_world     ? NULL
                  : memory_as != NULL ? memory_as
                                      : sim_proc_here();
     head->size = size;

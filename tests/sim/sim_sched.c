@@ -136,8 +136,8 @@ sim_co *sim_co_start(sim_proc *proc, const char *name, void *(*entry)(void *),
     co->proc = proc;
     co->entry = entry;
     co->arg = arg;
-    co->stack = sched.n_stacks > 0 ? sched.stacks[--sched.n_stacks]
-                                   : sim_alloc(SCHED_STACK);
+    co->stack =
+        sched.n_stacks > 0 ? sched.stacks[--sched.n_stacks] : sim_alloc(SCHED_STACK);
     WEIR_ASSERT(getcontext(&co->at) == 0);
     co->at.uc_stack.ss_sp = co->stack;
     co->at.uc_stack.ss_size = SCHED_STACK;
@@ -265,8 +265,9 @@ void sim_sched_print(void)
         const sim_co *co = sched.cos[i];
         const int64_t left = co->wake_us - sched.now_us;
 
-        fprintf(stderr, "  process %d %-12s %s", co->proc == NULL ? -1 : co->proc->incarnation,
-                co->name, words[co->state]);
+        fprintf(stderr, "  process %d %-12s %s",
+                co->proc == NULL ? -1 : co->proc->incarnation, co->name,
+                words[co->state]);
         if ((co->state == CO_SLEEPING || co->state == CO_WAITING) &&
             co->wake_us != WEIR_NEVER) {
             fprintf(stderr, ", %lld us left", (long long)left);

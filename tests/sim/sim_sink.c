@@ -59,8 +59,8 @@ static weir_sent sink_try(const sim_sink *sink, const weir_out *out)
     if (!target->is_dead && sim_has_fault(SIM_FAULT_REFUSE) && sim_once_in(12)) {
         int at;
 
-        sim_event_at(sim_event_parse(out->data.data, out->data.len, &at))->is_dead_sent =
-            true;
+        sim_event_at(sim_event_parse(out->data.data, out->data.len, &at))
+            ->is_dead_sent = true;
         return WEIR_SENT_TOO_LARGE;
     }
     sink_write(out);
@@ -114,8 +114,8 @@ static void sink_work(sim_sink *sink)
         sink->line[other] = out;
     }
     for (size_t i = 0; i < n; i++) {
-        results[i] = (weir_sent_result){ sink->line[i],
-                                         sink_try(sink, sink->line[i]), "refused" };
+        results[i] = (weir_sent_result){ sink->line[i], sink_try(sink, sink->line[i]),
+                                         "refused" };
         if (sink->is_loose && sim_has_fault(SIM_FAULT_SICK) && sim_once_in(3)) {
             results[i].sent = WEIR_SENT_AGAIN; /* the answer was lost */
         }
@@ -141,7 +141,8 @@ static void *sink_main(void *arg)
             sink_fail_all(sink);
             continue;
         }
-        sim_sleep(100 + (int64_t)sim_rand(sim_has_fault(SIM_FAULT_SLOW) ? 800000 : 3000));
+        sim_sleep(100 +
+                  (int64_t)sim_rand(sim_has_fault(SIM_FAULT_SLOW) ? 800000 : 3000));
         if (sink->is_closing || sink->n == 0) {
             continue;
         }
@@ -209,8 +210,8 @@ static size_t sink_send(void *self, weir_out *const *outs, size_t n)
     while (n_taken < n && sink->n < cap && !sink->is_closing) {
         const sim_target *target = outs[n_taken]->target;
         int at = -1;
-        const int id = sim_event_parse(outs[n_taken]->data.data,
-                                       outs[n_taken]->data.len, &at);
+        const int id =
+            sim_event_parse(outs[n_taken]->data.data, outs[n_taken]->data.len, &at);
 
         if (target->is_dead) {
             sim_event_at(id)->is_dead_sent = true;

@@ -41,7 +41,8 @@ static void trace_print_last(void)
     }
     fprintf(stderr, "the threads:\n");
     sim_sched_print();
-    fprintf(stderr, "seed %llu failed at step %llu; again: weir-sim --seed %llu --trace\n",
+    fprintf(stderr,
+            "seed %llu failed at step %llu; again: weir-sim --seed %llu --trace\n",
             (unsigned long long)trace.seed, (unsigned long long)trace.n,
             (unsigned long long)trace.seed);
 }
@@ -71,9 +72,8 @@ void sim_trace_begin(uint64_t seed, bool is_printed)
 void sim_trace(const char *what, int64_t a, int64_t b, int64_t c)
 {
     const sim_proc *proc = sim_proc_here();
-    const trace_step step = {
-        sim_now(), what, proc == NULL ? -1 : proc->incarnation, a, b, c
-    };
+    const trace_step step = { sim_now(), what, proc == NULL ? -1 : proc->incarnation,
+                              a,         b,    c };
     const int64_t words[] = { step.at_us, step.process, a, b, c };
 
     trace.hash = weir_hash(words, sizeof(words), trace.hash);

@@ -35,7 +35,7 @@ static struct {
     int n_incarnations;
     int64_t fault_until[SIM_FAULT_COUNT];
     int64_t stalled_us; /* the last stall ends then */
-    long n_faults; /* so many more may come; -1: any number */
+    long n_faults;      /* so many more may come; -1: any number */
     int n_produced;
     bool is_over;
 } world;
@@ -152,14 +152,13 @@ static world_frame *world_frame_new(const sim_plan *plan)
 
     f->topics[0] = "in";
     f->kafka.ack_map = plan->map_bytes == 0 ? 0 : 4096;
-    f->queue = (weir_engine_queue){ "k",
-                                    plan->keeps_order ? &sim_sink_ordered
-                                                      : &sim_sink_loose,
-                                    &f->kafka };
-    f->host = (weir_engine_host){ .ops = &sim_host_ops,
-                                  .setup = { .name = "f",
-                                             .base_dir = ".",
-                                             .config_json = "null" } };
+    f->queue = (weir_engine_queue){
+        "k", plan->keeps_order ? &sim_sink_ordered : &sim_sink_loose, &f->kafka
+    };
+    f->host = (weir_engine_host){
+        .ops = &sim_host_ops,
+        .setup = { .name = "f", .base_dir = ".", .config_json = "null" }
+    };
     f->source = (weir_sub_source){ .ops = &weir_kafka_source,
                                    .setup = { .queue = &f->kafka,
                                               .queue_name = "k",
@@ -460,7 +459,8 @@ uint64_t sim_run(uint64_t seed, bool is_printed, long n_faults)
     world.n_faults = n_faults;
     weir_log_redirect(is_printed ? world_print : world_silence, NULL);
     weir_log_clock(sim_now);
-    weir_log_setup(is_printed ? WEIR_DEBUG : WEIR_ERROR, WEIR_LOG_TEXT, false, "s", "i");
+    weir_log_setup(is_printed ? WEIR_DEBUG : WEIR_ERROR, WEIR_LOG_TEXT, false, "s",
+                   "i");
     sim_trace_begin(seed, is_printed);
     sim_sched_begin(seed, 0);
     plan_make(&sim_the_plan);
