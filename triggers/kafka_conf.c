@@ -6,6 +6,7 @@
 #include "triggers/kafka_conf.h"
 
 #include "triggers/ack_map.h"
+#include "triggers/kafka_slack.h"
 #include "worker/base/log.h"
 
 #include <stdio.h>
@@ -56,6 +57,7 @@ void weir_kafka_caps_of(int version, weir_kafka_caps *out)
     *out = (weir_kafka_caps){
         .version = version,
         .needs_wake = v < KAFKA_VERSION(2, 2, 0),
+        .needs_slack = v < KAFKA_VERSION(2, 4, 0),
         .seek_scale = v < KAFKA_VERSION(2, 1, 0) ? 1000 : 1,
         .has_epochs = v >= KAFKA_VERSION(2, 1, 0),
         .has_backoff = v >= KAFKA_VERSION(2, 2, 0),
@@ -405,6 +407,7 @@ weir_status weir_kafka_conf_new(const weir_kafka_queue *queue, weir_kafka_role r
     }
     kafka_set(conf, "log.queue", "true", text, sizeof(text));
     rd_kafka_conf_set_log_cb(conf, kafka_log);
+    weir_kafka_slack_add(&caps, conf);
     *out = conf;
     conf = NULL;
 out:

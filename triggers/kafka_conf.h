@@ -44,6 +44,8 @@ typedef struct weir_kafka_caps {
     int version;
     /* below 2.2.0: a full queue stalls the fetcher for up to a second */
     bool needs_wake;
+    /* below 2.4.0: main threads go round and round before each timer */
+    bool needs_slack;
     bool has_epochs;  /* from 2.1.0: commits carry the leader's epoch */
     bool has_backoff; /* from 2.2.0: fetch.queue.backoff.ms */
     /* from 2.6.1: cooperative-sticky does not loop for ever */

@@ -197,6 +197,16 @@ static void read_bad(weir_kafka_reader *src, weir_kafka_part *part,
     }
 }
 
+/* The position is judged when the source goes round next: at once. */
+static void read_out_of_range(weir_kafka_reader *src, weir_kafka_part *part,
+                              const char *why)
+{
+    weir_kafka_map_drop(src, part, why);
+    part->is_out_of_range = true;
+    part->judge_us = 0;
+    weir_signal_raise(&src->signal, 1);
+}
+
 static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
                             const rd_kafka_message_t *msg)
 {
@@ -211,9 +221,7 @@ static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
         break;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        weir_kafka_map_drop(src, part, "out-of-range");
-        part->is_out_of_range = true;
-        part->judge_us = 0;
+        read_out_of_range(src, part, "out-of-range");
         break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         weir_kafka_part_trouble(src, part, WEIR_TROUBLE_DENIED,
@@ -227,9 +235,7 @@ static void read_part_error(weir_kafka_reader *src, weir_kafka_part *part,
         break;
     default:
         if (strcmp(rd_kafka_err2name(msg->err), "_LOG_TRUNCATION") == 0) {
-            weir_kafka_map_drop(src, part, "truncated");
-            part->is_out_of_range = true;
-            part->judge_us = 0;
+            read_out_of_range(src, part, "truncated");
             break;
         }
         read_bad(src, part, msg);

@@ -443,6 +443,7 @@ const weir_source_ops weir_kafka_source = {
     .name = "kafka",
     .about = "reads topics as a member of a consumer group",
     .size = sizeof(weir_kafka_reader),
+    .rest_us = SOURCE_MAX_WAIT_US,
     .open = source_open,
     .read = source_read,
     .wake = source_wake,

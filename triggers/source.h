@@ -126,6 +126,9 @@ typedef struct weir_source_ops {
      * one that is not. False: a position is committed, and a stop first finishes what lies
      * below the highest event that has begun. */
     bool acks_each;
+    /* How long a read may wait where nothing has come for a while and nothing is under way,
+     * because whatever the source has to say ends the wait; 0: not that long. */
+    int64_t rest_us;
     /*
      * Keeps a reference to setup, whose strings must live until close. Does not wait for the
      * broker: one that is down is waited for inside read().

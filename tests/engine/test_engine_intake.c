@@ -183,6 +183,43 @@ static void engine_makes_an_event_over_the_limit_a_dead_letter(void **state)
     weir_rig_close(&r);
 }
 
+/* How long the reads of a source were allowed to wait. */
+static atomic_llong last_wait_us;
+static atomic_uint n_short; /* of them, that were not allowed to rest */
+
+static size_t noted_read(void *self, weir_event *const *evs, size_t cap,
+                         int64_t wait_us)
+{
+    atomic_store(&last_wait_us, wait_us);
+    atomic_fetch_add(&n_short, wait_us < 1000000);
+    return weir_memory_source.read(self, evs, cap, wait_us);
+}
+
+static void engine_lets_a_quiet_source_rest_as_long_as_it_says(void **state)
+{
+    const int64_t rest_us = 60000000;
+    weir_source_ops noted = weir_memory_source;
+    rig r;
+
+    (void)state;
+    noted.read = noted_read;
+    noted.rest_us = rest_us;
+    weir_rig_open(&r);
+    r.subs[0].sources[0].ops = &noted;
+    weir_rig_start(&r);
+    weir_rig_put(&r, "in", 0, "k", "one");
+    RIG_WAIT(weir_rig_committed(&r, 0) == 1);
+    assert_true(atomic_load(&n_short) > 0);
+    RIG_WAIT(atomic_load(&last_wait_us) == rest_us);
+    const unsigned n_before = atomic_load(&n_short);
+
+    /* what comes ends the rest, and what follows is looked for often again */
+    weir_rig_put(&r, "in", 0, "k", "two");
+    RIG_WAIT(weir_rig_committed(&r, 0) == 2);
+    RIG_WAIT(atomic_load(&n_short) > n_before);
+    weir_rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +229,7 @@ int main(void)
         cmocka_unit_test(engine_ends_an_event_that_goes_round_in_a_loop),
         cmocka_unit_test(engine_hands_a_tombstone_to_the_function),
         cmocka_unit_test(engine_makes_an_event_over_the_limit_a_dead_letter),
+        cmocka_unit_test(engine_lets_a_quiet_source_rest_as_long_as_it_says),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

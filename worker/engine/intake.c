@@ -24,7 +24,8 @@
 #define INTAKE_WAIT_US 100000 /* of one read */
 #define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
-#define INTAKE_FULL_US 5000 /* the same, while nothing may be read but soon */
+#define INTAKE_FULL_US 5000     /* the same, while nothing may be read but soon */
+#define INTAKE_QUIET_US 1000000 /* without an event; then a source may rest */
 
 /*
  * A held record pins its whole fetch buffer, so only what is short-lived stays with the
@@ -205,9 +206,17 @@ static void intake_unstash(weir_intake *in, weir_chain *ready)
     }
 }
 
+static bool intake_is_skipping(const weir_line_part *part)
+{
+    const int state = atomic_load(&part->skip_state);
+
+    return state == WEIR_SKIP_ASKED || state == WEIR_SKIP_PUBLISHING;
+}
+
 /* Parts with a stuck event are held, and let go when it is passed; skips go on. */
 static void intake_tend_parts(weir_intake *in)
 {
+    in->is_tending = false;
     for (size_t i = 0; i < in->n_parts; i++) {
         weir_line_part *part = in->parts[i];
         bool is_stuck;
@@ -221,6 +230,7 @@ static void intake_tend_parts(weir_intake *in)
             part->is_stuck = is_stuck;
             weir_metric_set(part->stopped, is_stuck ? 1 : 0);
         }
+        in->is_tending = in->is_tending || is_stuck || intake_is_skipping(part);
         if (part->is_assigned && is_stuck != part->is_held &&
             (is_stuck || part->stash.head == NULL)) {
             intake_hold(in, part, is_stuck);
@@ -343,6 +353,25 @@ static size_t intake_prepare_batch(weir_intake *in, size_t n)
     return in->n_batch < n ? in->n_batch : n;
 }
 
+/*
+ * How long the next read may wait. A source that has had nothing for a while, and with which
+ * nothing is under way, may rest as long as it says: each look at nothing is a wake-up.
+ */
+static int64_t intake_wait(const weir_intake *in, size_t room)
+{
+    if (in->is_full) {
+        return INTAKE_FULL_US;
+    }
+    const bool may_rest = room > 0 && in->n_stashed == 0 && !in->is_tending &&
+                          atomic_load(&in->is_joined) &&
+                          atomic_load(&in->trouble) == WEIR_TROUBLE_NONE &&
+                          in->beat_us - in->event_us > INTAKE_QUIET_US;
+
+    return may_rest && in->source->ops->rest_us > INTAKE_WAIT_US
+               ? in->source->ops->rest_us
+               : INTAKE_WAIT_US;
+}
+
 static void intake_round(weir_intake *in, weir_buf *scratch)
 {
     weir_chain ready = { 0 };
@@ -359,14 +388,14 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
         atomic_store_explicit(&in->wants_room, false, memory_order_relaxed);
     }
     room = intake_prepare_batch(in, room);
-    n = in->source->ops->read(in->self, in->batch_evs, room,
-                              in->is_full ? INTAKE_FULL_US : INTAKE_WAIT_US);
+    n = in->source->ops->read(in->self, in->batch_evs, room, intake_wait(in, room));
     WEIR_ASSERT(n <= room);
     if (room > 0) {
         intake_resize(in, n, room);
     }
     now = weir_clock_us();
     atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
+    in->event_us = n > 0 ? now : in->event_us;
     intake_unstash(in, &ready);
     intake_take(in, intake_prepare_all(in, n, scratch, now), &ready);
     intake_hold_stashed(in);

@@ -9,9 +9,12 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define VERSION(major, minor, patch)                                                   \
     ((major) << 24 | (minor) << 16 | (patch) << 8 | 0xff)
@@ -47,6 +50,8 @@ static void features_begin_with_the_version_that_can_be_trusted_with_them(void *
     assert_true(caps_of(VERSION(2, 1, 1)).needs_wake);
     assert_false(caps_of(VERSION(2, 2, 0)).needs_wake);
     assert_true(caps_of(VERSION(2, 2, 0)).has_backoff);
+    assert_true(caps_of(VERSION(2, 3, 0)).needs_slack);
+    assert_false(caps_of(VERSION(2, 4, 0)).needs_slack);
     assert_false(caps_of(VERSION(2, 0, 2)).has_epochs);
     assert_true(caps_of(VERSION(2, 1, 0)).has_epochs);
     assert_int_equal(caps_of(VERSION(2, 0, 2)).seek_scale, 1000);
@@ -262,6 +267,58 @@ static void what_weir_sets_wins_over_users_but_for_its_defaults(void **state)
     free_queue(queue);
 }
 
+/* Timer slack of threads by their type, as they have it when they begin. */
+static atomic_int slack_ns[3];
+
+static rd_kafka_resp_err_t see_thread(rd_kafka_t *rk, rd_kafka_thread_type_t type,
+                                      const char *name, void *opaque)
+{
+    (void)rk;
+    (void)name;
+    (void)opaque;
+    atomic_store(&slack_ns[type], prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL));
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t see_client(rd_kafka_t *rk, const rd_kafka_conf_t *conf,
+                                      void *opaque, char *text, size_t cap)
+{
+    (void)conf;
+    (void)opaque;
+    (void)text;
+    (void)cap;
+    return rd_kafka_interceptor_add_on_thread_start(rk, "test", see_thread, NULL);
+}
+
+static void only_main_threads_of_clients_that_need_it_are_woken_late(void **state)
+{
+    weir_kafka_queue *queue = new_queue("127.0.0.1:1");
+    weir_kafka_caps caps;
+    rd_kafka_conf_t *conf = NULL;
+    char text[256];
+
+    (void)state;
+    weir_kafka_caps_get(&caps);
+    assert_int_equal(weir_kafka_conf_new(queue, WEIR_KAFKA_CONSUMER, NULL, &conf, NULL),
+                     WEIR_OK);
+    assert_int_equal(
+        rd_kafka_conf_interceptor_add_on_new(conf, "test", see_client, NULL),
+        RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+
+    assert_non_null(rk);
+    while (atomic_load(&slack_ns[RD_KAFKA_THREAD_MAIN]) == 0 ||
+           atomic_load(&slack_ns[RD_KAFKA_THREAD_BROKER]) == 0) {
+        sched_yield();
+    }
+    rd_kafka_destroy(rk);
+    assert_int_equal(slack_ns[RD_KAFKA_THREAD_MAIN],
+                     caps.needs_slack ? 2000000
+                                      : prctl(PR_GET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL));
+    assert_in_range(slack_ns[RD_KAFKA_THREAD_BROKER], 1, 50000);
+    free_queue(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_secret_is_never_in_a_text),
         cmocka_unit_test(a_connection_that_anybody_can_read_is_warned_of),
         cmocka_unit_test(what_weir_sets_wins_over_users_but_for_its_defaults),
+        cmocka_unit_test(only_main_threads_of_clients_that_need_it_are_woken_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
