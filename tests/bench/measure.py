@@ -174,8 +174,12 @@ class Bench:
         self.servers = Servers(build, is_quick)
         self.tuned: dict[str, str] = {}  # kind of raw loop -> its faster tuning
         self.is_warm = False  # the broker has had a load of small requests
-        self.peers: list[Path] = []  # programs of tests/bench/peers that also run
         self.say: Callable[[str], None] = lambda text: None
+
+    def restart(self) -> None:
+        """Forgets the servers, with whatever state a failure has left them in."""
+        self.servers.close()
+        self.is_warm = False
 
     # -- raw loops -----------------------------------------------------------------------
 
@@ -205,23 +209,6 @@ class Bench:
             self.say("  " + ", ".join(f"{tuning} {sample.rate:,.0f}/s" for tuning, sample in both.items()))
             return both[self.tuned[kind]]
         return self.raw_kafka(kind, topic, events, self.tuned[kind])
-
-    # -- peers: see tests/bench/peers/README.md --------------------------------------------
-
-    def peer_cells(self, peer: Path) -> list[str]:
-        answer = subprocess.run([peer / "run", "cells"], capture_output=True, text=True, timeout=PATIENCE_S)
-        return answer.stdout.split()
-
-    def peer(self, peer: Path, cell: str, **conditions: str | int) -> Sample:
-        """One run of a peer in a cell; it gets the conditions as NAME=VALUE."""
-        words = [f"{name}={value}" for name, value in conditions.items()]
-        run = subprocess.run([peer / "run", cell, *words], capture_output=True, text=True, timeout=PATIENCE_S)
-        if run.returncode != 0:
-            raise BenchError(f"{peer.name} {cell} ended with {run.returncode}: {run.stderr[-500:]}")
-        report = json.loads(run.stdout.splitlines()[-1])
-        if report["events"] < int(conditions["events"]):
-            raise BenchError(f"{peer.name} {cell}: lost {int(conditions['events']) - report['events']} events")
-        return sample_of({"alloc_events": 0, **report})
 
     # -- weir ----------------------------------------------------------------------------
 

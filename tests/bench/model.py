@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from measure import Bench, Sample, median
-from servers import BenchError
 
 
 @dataclass
@@ -53,12 +51,29 @@ class Check:
 
 
 @dataclass
+class Allocs:
+    """Allocations an event in the steady state."""
+
+    ours: float  # not called from a client library or the C library
+    all: float
+
+
+@dataclass
 class Result:
     series: list[Series] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     peers: list[Series] = field(default_factory=list)  # other workers in this cell
     problem: str = ""  # why there is no figure, or which events were lost
+    allocs: Allocs | None = None
+    run: int = 0  # which of the report's runs it is of
+    measured: str = ""  # when it was done, UTC
+    seconds: float = 0.0  # the whole cell took
+
+    @property
+    def has_raw(self) -> bool:
+        """Is it a rate, with a plain and a tuned raw loop beside it?"""
+        return len(self.series) == 3
 
     @property
     def verdict(self) -> str:
@@ -74,19 +89,6 @@ class Cell:
     name: str
     title: str
     run: Callable[[Bench], Result]
-
-
-def run_peers(bench: Bench, cell: Cell, result: Result) -> None:
-    """Adds what the peers do in this cell; one that fails is a note, not a failure of weir's."""
-    conditions = getattr(cell.run, "conditions", None)
-    for peer in bench.peers if conditions else []:
-        try:
-            if cell.name not in bench.peer_cells(peer):
-                continue
-            result.peers.append(Series(peer.name, [
-                bench.peer(peer, cell.name, **conditions(bench)) for _ in range(bench.pairs)]))
-        except (BenchError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
-            result.notes.append(f"{peer.name} failed: {error}")
 
 
 def ratio_check(what: str, ratios: list[float], need: float, is_most: bool = False) -> Check:

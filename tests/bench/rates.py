@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from measure import Bench, Rules, Sample, sample_of
-from model import Cell, Check, Result, Series, ratio_check
+from model import Allocs, Cell, Check, Result, Series, ratio_check
 from servers import BenchError, Load, redis_ask
 
 # -- rates beside a raw loop on Kafka ------------------------------------------------------
@@ -76,8 +76,7 @@ def rate_result(series: list[Series], counted: Sample, need: float, cpu_need: fl
     if zero_allocs:
         # A handful in millions of events are no allocation for each event.
         checks.append(Check("allocations an event", ours, 0.001, True))
-    notes = [f"allocations an event: {ours:.3f} of weir and the function, {counted.allocs:.2f} in all"]
-    return Result(series, checks, notes)
+    return Result(series, checks, allocs=Allocs(ours, round(counted.allocs, 4)))
 
 
 RATES = [

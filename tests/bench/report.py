@@ -1,21 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The weir authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run says: lines on the terminal, JSON, and docs/benchmarks.md."""
+"""What a run says: the machine, and lines on the terminal."""
 
 from __future__ import annotations
 
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from cells import CELLS
 from model import Cell, Check, Result, Series
 from servers import KAFKA_VERSION
-
-Environment = Mapping[str, str]
 
 
 def _output(*command: str | Path) -> str:
@@ -61,7 +56,7 @@ def number(value: float, unit: str = "") -> str:
     elif abs(value) >= 10:
         text = f"{value:.1f}"
     else:
-        text = f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}"
+        text = f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.4f}"
     return f"{text} {unit}".rstrip()
 
 
@@ -86,35 +81,13 @@ def series_text(series: Series) -> str:
 def print_result(cell: Cell, result: Result) -> str:
     lines = [f"{cell.name}: {cell.title}"]
     lines += [f"  {series.name:24} {series_text(series)}" for series in [*result.series, *result.peers]]
+    if result.allocs is not None:
+        lines.append(f"  allocations an event: {result.allocs.ours:.3f} of weir and the function, "
+                     f"{result.allocs.all:.2f} in all")
     lines += [f"  {note}" for note in result.notes]
     lines += [f"  {check.what:36} {check_text(check):28} wanted {need_text(check):18} "
               f"{'ok' if check.is_ok else 'below'}" for check in result.checks]
     if result.problem:
         lines.append(f"  FAILED: {result.problem}")
+    lines.append(f"  took {result.seconds:.0f} s")
     return "\n".join(lines)
-
-
-def as_json(env: Environment, results: Mapping[str, Result]) -> dict[str, Any]:
-    cells = []
-    for cell in CELLS:
-        if (result := results.get(cell.name)) is None:
-            continue
-        cells.append({
-            "name": cell.name,
-            "title": cell.title,
-            "verdict": result.verdict,
-            "problem": result.problem,
-            "notes": result.notes,
-            "series": [{
-                "name": series.name,
-                "events_per_second": [sample.rate for sample in series.samples],
-                "cpu_ns_per_event": [sample.cpu_per_event for sample in series.samples],
-                "peak_kib": [sample.peak_kib for sample in series.samples],
-                "latency_us": [sample.latency_us for sample in series.samples if sample.latency_us],
-            } for series in [*result.series, *result.peers]],
-            "checks": [{
-                "what": check.what, "value": check.value, "low": check.low, "high": check.high,
-                "need": check.need, "at_most": check.is_most, "unit": check.unit, "ok": check.is_ok,
-            } for check in result.checks],
-        })
-    return {"environment": dict(env), "cells": cells}

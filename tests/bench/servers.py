@@ -132,6 +132,9 @@ class Servers:
         return name
 
     def close(self) -> None:
+        """Ends both, with what they hold; they start anew where they are needed again."""
         for server in (self._kafka, self._redis):
             if server is not None:
                 server.close()
+        self._kafka = self._redis = None
+        self._filled.clear()

@@ -103,8 +103,13 @@ def start_many(bench: Bench, topics: list[str]) -> Started:
         since = time.monotonic()
         with open(directory / "log", "wb") as log:
             process = subprocess.Popen([bench.build / "weir", "run", "-c", config], stdout=log, stderr=log, env=env)
-        if not notify.recv(256).startswith(b"READY=1"):
-            raise BenchError("weir did not start")
+        try:
+            said = notify.recv(256)
+        except OSError:
+            said = b""
+        if not said.startswith(b"READY=1"):
+            process.kill()
+            raise BenchError("weir did not start: " + (directory / "log").read_text()[-1000:])
         polling = time.monotonic() - since
     while not is_ready(directory / "admin.sock"):
         if process.poll() is not None or time.monotonic() > since + PATIENCE_S:

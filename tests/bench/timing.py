@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,17 @@ MOST_PAIRS = 3  # each run has a hundred thousand events, and takes a quarter of
 BROKER_S = 20  # a load before the first figure: Java compiles what it runs often
 
 
+@contextmanager
+def running(command: Sequence[object]) -> Iterator[subprocess.Popen[str]]:
+    """The program, which ends at the latest with the block."""
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 @dataclass(frozen=True)
 class Timed:
     """A load of so many events a second, and what runs on it."""
@@ -26,22 +39,16 @@ class Timed:
     rate: int
     slow_ms: int = 0  # between two events of the slow key; 0: none
 
-    def load(self, bench: Bench, topic: str, results: str = "") -> subprocess.Popen[str]:
-        seconds = 2 if bench.is_quick else MEASURED_S
-        command = [bench.build / "tests/weir-bench-load", bench.servers.kafka.address, topic, self.rate, WARM_S,
-                   seconds, self.slow_ms] + ([results] if results else [])
-        return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
-
     def events(self, bench: Bench) -> int:
         seconds = 2 if bench.is_quick else MEASURED_S
         slow = -(-seconds * 1000 // self.slow_ms) if self.slow_ms else 0
         return (WARM_S + seconds) * self.rate + slow
 
-    def finish(self, load: subprocess.Popen[str], events: int, results: bool) -> dict[str, Any]:
-        answer, _ = load.communicate(timeout=PATIENCE_S)
-        if load.returncode != 0:
-            raise BenchError(f"the load ended with {load.returncode}")
-        said = json.loads(answer)
+    def load(self, bench: Bench, topic: str, events: int, results: str = "") -> dict[str, Any]:
+        """Sends the load, and waits for the results where there is a topic for them."""
+        seconds = 2 if bench.is_quick else MEASURED_S
+        said = bench.program("load", bench.servers.kafka.address, topic, self.rate, WARM_S, seconds,
+                             self.slow_ms, *([results] if results else []))
         if said["sent"] != events:
             raise BenchError(f"the load sent {said['sent']} of {events} events")
         if results and said["results"] < events:
@@ -54,8 +61,8 @@ class Timed:
         to = [bench.servers.topic(bench.servers.name("timed-to"), 8)] if is_copy else []
         command = [bench.build / "tests/weir-bench-kafka", "copy" if is_copy else "stamp",
                    bench.servers.kafka.address, topic, events, "plain", *to]
-        with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as loop:
-            said = self.finish(self.load(bench, topic, to[0] if to else ""), events, is_copy)
+        with running(command) as loop:
+            said = self.load(bench, topic, events, to[0] if to else "")
             answer, _ = loop.communicate(timeout=PATIENCE_S)
         sample = sample_of(json.loads(answer))
         if is_copy:
@@ -69,7 +76,7 @@ class Timed:
         rules = Rules("copy" if is_copy else "stamp", "kafka", topic, events, to, concurrency=16,
                       config=", work_ms: 1000")
         with Weir(bench, rules) as weir:
-            said = self.finish(self.load(bench, topic, to), events, is_copy)
+            said = self.load(bench, topic, events, to)
             sample = sample_of(weir.report())
         if is_copy:
             sample.latency_us = said["latency_us"]

@@ -16,7 +16,7 @@ MARKS = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX"]) + 
 LICENCE = "SPDX-License-" + "Identifier: Apache-2.0"
 SKIP_DIRS = {".git", "build", ".cache", ".weir", "__pycache__", "LICENSES"}
 # Formats without comments; .reuse/dep5 speaks for them.
-NO_HEADER = (".json", ".md", ".svg", ".weir", ".bin", ".png")
+NO_HEADER = (".json", ".md", ".sum", ".svg", ".weir", ".bin", ".png")
 NO_HEADER_NAMES = {"LICENSE", ".git", ".gitignore", "dep5"}
 
 
