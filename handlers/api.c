@@ -22,7 +22,7 @@ static weir_slice api_event_key(const weir_event *ev)
 static bool api_event_header_at(const weir_event *ev, size_t i, weir_slice *name,
                                 weir_slice *value)
 {
-    if (i >= ev->n_headers) {
+    if (!weir_ev_look(ev) || i >= ev->n_headers) {
         return false;
     }
     if (name != NULL) {

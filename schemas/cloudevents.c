@@ -54,6 +54,9 @@ static bool ce_ends_nocase(weir_slice s, const char *with)
 
 weir_slice weir_ce_content_type(const weir_event *ev)
 {
+    if (!weir_ev_look(ev)) {
+        return WEIR_SLICE_NONE;
+    }
     for (size_t i = ev->n_headers; i-- > 0;) {
         const char *name = ev->headers[i].name;
 
@@ -73,7 +76,7 @@ weir_slice weir_ce_header(const weir_event *ev, const char *name)
                                 ? weir_ce_content_type(ev)
                                 : WEIR_SLICE_NONE;
 
-    if (type.data != NULL) {
+    if (type.data != NULL || !weir_ev_look(ev)) {
         return type;
     }
     for (size_t i = ev->n_headers; i-- > 0;) {

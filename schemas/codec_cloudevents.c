@@ -348,6 +348,9 @@ static weir_status ce_decode(weir_event *ev, weir_err *err)
         return weir_codec_json.decode(ev, err);
     }
     err = err == NULL ? &own : err;
+    if (!weir_ev_look(ev)) {
+        return weir_fail(err, WEIR_ENOMEM, "cloudevents: out of memory");
+    }
     const weir_slice type = weir_ce_content_type(ev);
     const weir_ce_mode mode =
         ev->data.data == NULL ? WEIR_CE_BINARY : weir_ce_mode_by(ev, type);

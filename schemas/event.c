@@ -84,6 +84,38 @@ void weir_ev_end(weir_event *ev)
     }
     ev->position = WEIR_SLICE_NONE;
     atomic_store_explicit(&ev->position_state, POSITION_NONE, memory_order_relaxed);
+    if (ev->late_headers != NULL) {
+        free(ev->late_headers);
+        ev->late_headers = NULL;
+        ev->headers = NULL;
+        ev->n_headers = 0;
+    }
+}
+
+bool weir_ev_look_late(const weir_event *ev)
+{
+    weir_event *own =
+        (weir_event *)(uintptr_t)ev; /* headers are a view of what is there */
+    int seen = atomic_load_explicit(&own->headers_state, memory_order_acquire);
+
+    while (seen != WEIR_HEADERS_HERE) {
+        if (seen == WEIR_HEADERS_LATE &&
+            atomic_compare_exchange_strong(&own->headers_state, &seen,
+                                           WEIR_HEADERS_BUSY)) {
+            const bool is_found = own->headers_find(own);
+
+            if (is_found) {
+                own->headers = own->late_headers;
+            }
+            atomic_store_explicit(&own->headers_state,
+                                  is_found ? WEIR_HEADERS_HERE : WEIR_HEADERS_LATE,
+                                  memory_order_release);
+            return is_found;
+        }
+        sched_yield(); /* another thread is at it */
+        seen = atomic_load_explicit(&own->headers_state, memory_order_acquire);
+    }
+    return true;
 }
 
 /* Copies `from` to *at with a NUL behind and moves *at on; an absent slice stays absent. */
@@ -162,6 +194,9 @@ weir_status weir_ev_own(weir_event *ev)
     if (ev->native == NULL) {
         return WEIR_OK;
     }
+    if (!weir_ev_look(ev)) {
+        return WEIR_ENOMEM;
+    }
     at = weir_arena_alloc(ev->arena, event_own_bytes(ev));
     old = ev->n_headers == 0
               ? NULL
@@ -206,6 +241,9 @@ void weir_ev_fault(weir_event *ev, weir_fault fault, const char *fmt, ...)
 
 bool weir_ev_header(const weir_event *ev, const char *name, weir_slice *out)
 {
+    if (!weir_ev_look(ev)) {
+        return false;
+    }
     for (size_t i = ev->n_headers; i-- > 0;) {
         if (strcmp(ev->headers[i].name, name) == 0) {
             *out = ev->headers[i].value;

@@ -5,7 +5,9 @@
  *
  * A source fills an event in place (the caller gives the storage and the arena); a codec
  * decodes it once; after that it is only read. Bytes either belong to the queue's client
- * (`native`, given back by native_free) or were copied into the event's arena.
+ * (`native`, given back by native_free) or were copied into the event's arena. Headers may be
+ * left with the client until somebody asks for them: weir_ev_look() comes before any look at
+ * `headers` and `n_headers`.
  *
  *     weir_ev_begin -> source fills -> [codec.decode] -> reads ... -> weir_ev_end
  *
@@ -51,10 +53,15 @@ typedef enum weir_fault {
 #define WEIR_POSITION_MAX 400 /* bytes of a position as text, with NUL */
 
 struct weir_event {
-    weir_slice data;      /* as it came; data NULL: a tombstone */
-    weir_slice key;       /* data NULL: no key */
-    weir_header *headers; /* in order, repeated ones too; in the arena */
+    weir_slice data; /* as it came; data NULL: a tombstone */
+    weir_slice key;  /* data NULL: no key */
+    /* in order, repeated ones too; in the arena, or late_headers */
+    weir_header *headers;
     size_t n_headers;
+    atomic_int headers_state;  /* see weir_ev_look */
+    weir_header *late_headers; /* on the heap: found when somebody asked; or NULL */
+    /* Sets late_headers, which may stay NULL, and n_headers; false: out of memory. */
+    bool (*headers_find)(weir_event *ev);
     int64_t time_ms; /* the event's own; -1: unknown */
     /* "kafka:orders/3@" or "redis:orders@"; lives as long as the source */
     weir_slice where;
@@ -92,6 +99,9 @@ struct weir_event {
     char position_text[64]; /* short positions; longer ones are on the heap */
 };
 
+/* States of headers_state. */
+enum { WEIR_HEADERS_HERE = 0, WEIR_HEADERS_LATE, WEIR_HEADERS_BUSY };
+
 /* Makes ev empty (the storage may be anything) on that arena, which is reset. */
 void weir_ev_begin(weir_event *ev, weir_arena *arena);
 /* Gives back what the event holds; the arena itself stays the caller's. */
@@ -121,7 +131,26 @@ weir_status weir_ev_own(weir_event *ev);
 void weir_ev_fault(weir_event *ev, weir_fault fault, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The last header of that name. */
+/* True if headers and n_headers are filled already. */
+static inline bool weir_ev_has_looked(const weir_event *ev)
+{
+    return atomic_load_explicit(&ev->headers_state, memory_order_acquire) ==
+           WEIR_HEADERS_HERE;
+}
+
+bool weir_ev_look_late(const weir_event *ev);
+
+/*
+ * Sees to it that `headers` and `n_headers` are filled, once; any thread. A source that leaves
+ * them to this sets headers_find and headers_state, and keeps them with `native`.
+ * Returns: false without memory; it may be asked again.
+ */
+static inline bool weir_ev_look(const weir_event *ev)
+{
+    return weir_ev_has_looked(ev) || weir_ev_look_late(ev);
+}
+
+/* The last header of that name; none, too, when there is no memory to look. */
 bool weir_ev_header(const weir_event *ev, const char *name, weir_slice *out);
 /* A CloudEvents attribute; absent: data NULL. */
 weir_slice weir_ev_attr(const weir_event *ev, const char *name);

@@ -408,8 +408,8 @@ static const weir_event *filter_look_inside(filter_look *look)
     weir_arena_init(&look->arena, 0);
     weir_ev_begin(&look->copy, &look->arena);
     look->copy.data = ev->data;
-    look->copy.headers = ev->headers;
-    look->copy.n_headers = ev->n_headers;
+    look->copy.headers = weir_ev_look(ev) ? ev->headers : NULL;
+    look->copy.n_headers = look->copy.headers != NULL ? ev->n_headers : 0;
     look->copy.is_redis = ev->is_redis;
     if (weir_codec_cloudevents.decode(&look->copy, NULL) != WEIR_OK) {
         weir_slice type = weir_ce_header(ev, "datacontenttype");

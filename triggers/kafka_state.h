@@ -67,6 +67,8 @@ typedef struct weir_kafka_part {
     int64_t map_end;
     /* from this position on it is seen whether the map still fits */
     int64_t measure_at;
+    /* records in a row that had no headers; from READ_BARE on they are looked at late */
+    unsigned n_bare;
     weir_trouble trouble;
     int64_t bad_offset; /* where the client failed, and how often in a row */
     int n_bad;

@@ -123,7 +123,7 @@ void weir_event_json(weir_event *ev, const weir_codec_ops *codec, weir_buf *out)
         weir_buf_char(out, '"');
     }
     weir_buf_char(out, ',');
-    weir_headers_json(ev->headers, ev->n_headers, out);
+    weir_headers_json(ev->headers, weir_ev_look(ev) ? ev->n_headers : 0, out);
     weir_buf_char(out, ',');
     weir_payload_json(ev->data, codec, out);
     weir_buf_str(out, "}\n");
@@ -139,7 +139,7 @@ void weir_event_line(weir_event *ev, const weir_codec_ops *codec, weir_buf *out)
                     ev->time_ms < 0 ? "-" : weir_time_format(ev->time_ms, time));
     weir_buf_str(out, "  key=");
     weir_bytes_text(ev->key, out);
-    for (size_t i = 0; i < ev->n_headers; i++) {
+    for (size_t i = 0; weir_ev_look(ev) && i < ev->n_headers; i++) {
         weir_buf_printf(out, "  %s=", ev->headers[i].name);
         weir_bytes_text(ev->headers[i].value, out);
     }

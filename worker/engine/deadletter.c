@@ -158,6 +158,10 @@ weir_status weir_deadletter_make(weir_job *job, const weir_deadletter_info *info
                                  const weir_out *address, weir_out **out)
 {
     const weir_event *ev = &job->ev;
+
+    if (!weir_ev_look(ev)) {
+        return WEIR_ENOMEM;
+    }
     const size_t n_kept = job->is_omitted ? 0 : ev->n_headers;
     weir_out *dead = weir_arena_zalloc(&job->out_arena, sizeof(*dead));
     dead_headers h = { .job = job };
@@ -261,6 +265,9 @@ weir_status weir_deadletter_stamp(weir_job *job, bool is_stamped)
 
     if (job->call.outs == NULL) {
         return WEIR_OK;
+    }
+    if (!weir_ev_look(&job->ev)) {
+        return WEIR_ENOMEM;
     }
     h.headers = added;
     if (is_stamped) {

@@ -94,7 +94,9 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
     const weir_sub *sub = line->sub;
     weir_slice key = WEIR_SLICE_NONE;
 
-    if (weir_deadletter_hops(&job->ev) >= WEIR_HOPS_MAX) {
+    /* Where nobody has looked yet, it is seen before results are stamped. */
+    if (weir_ev_has_looked(&job->ev) &&
+        weir_deadletter_hops(&job->ev) >= WEIR_HOPS_MAX) {
         weir_ev_fault(&job->ev, WEIR_FAULT_LOOP, "weir.hops has reached %d",
                       WEIR_HOPS_MAX);
     }

@@ -103,6 +103,10 @@ settle_plan weir_settle_prepare(weir_line *line, weir_job *job, size_t *n_charge
     bool is_late_open = false;
     size_t bytes = 0;
 
+    if (job->reason == WEIR_REASON_NONE && job->call.outs != NULL && !job->is_stamped &&
+        weir_deadletter_hops(&job->ev) >= WEIR_HOPS_MAX) {
+        job->reason = WEIR_REASON_LOOP; /* its headers are looked at only now */
+    }
     if (job->reason != WEIR_REASON_NONE && !job->is_dead_made) {
         const settle_plan plan = settle_prepare_dead(line, job);
 

@@ -103,6 +103,112 @@ static void owning_copies_what_was_borrowed_and_gives_the_message_back(void **st
     assert_int_equal(fx->msg.n_freed, 1);
 }
 
+/* Headers that the source leaves with the message. */
+static atomic_int n_found;
+static bool has_memory = true;
+
+static bool find_header(weir_event *ev)
+{
+    native *msg = ev->native;
+
+    atomic_fetch_add(&n_found, 1);
+    if (!has_memory) {
+        return false;
+    }
+    ev->late_headers = calloc(1, sizeof(*ev->late_headers));
+    assert_non_null(ev->late_headers);
+    ev->late_headers[0] = (weir_header){ msg->name, weir_slice_of(msg->value) };
+    ev->n_headers = 1;
+    return true;
+}
+
+static void fill_late(fixture *fx)
+{
+    fill(fx, WEIR_SLICE_LIT("hello"), "type");
+    fx->ev.headers = NULL;
+    fx->ev.n_headers = 0;
+    fx->ev.headers_find = find_header;
+    atomic_store(&fx->ev.headers_state, WEIR_HEADERS_LATE);
+    atomic_store(&n_found, 0);
+    has_memory = true;
+}
+
+static void late_headers_are_found_once_and_only_when_asked_for(void **state)
+{
+    fixture *fx = *state;
+    weir_slice value = WEIR_SLICE_NONE;
+
+    fill_late(fx);
+    assert_false(weir_ev_has_looked(&fx->ev));
+    assert_int_equal(atomic_load(&n_found), 0);
+    assert_true(weir_ev_header(&fx->ev, "type", &value));
+    assert_text(value, "order");
+    assert_true(weir_ev_has_looked(&fx->ev));
+    assert_false(weir_ev_header(&fx->ev, "other", &value));
+    assert_int_equal(atomic_load(&n_found), 1);
+}
+
+static void late_headers_survive_owning(void **state)
+{
+    fixture *fx = *state;
+    weir_slice value = WEIR_SLICE_NONE;
+
+    fill_late(fx);
+    assert_int_equal(weir_ev_own(&fx->ev), WEIR_OK);
+    assert_int_equal(fx->msg.n_freed, 1);
+    assert_true(weir_ev_header(&fx->ev, "type", &value));
+    assert_text(value, "order");
+    assert_int_equal(atomic_load(&n_found), 1);
+}
+
+static void late_headers_are_asked_for_again_after_a_lack_of_memory(void **state)
+{
+    fixture *fx = *state;
+    weir_slice value = WEIR_SLICE_NONE;
+
+    fill_late(fx);
+    has_memory = false;
+    assert_false(weir_ev_look(&fx->ev));
+    assert_false(weir_ev_header(&fx->ev, "type", &value));
+    assert_int_equal(weir_ev_own(&fx->ev), WEIR_ENOMEM);
+    assert_int_equal(fx->msg.n_freed, 0);
+    has_memory = true;
+    assert_true(weir_ev_header(&fx->ev, "type", &value));
+    assert_text(value, "order");
+}
+
+static void *ask_header(void *arg)
+{
+    fixture *fx = arg;
+    weir_slice value = WEIR_SLICE_NONE;
+
+    return weir_ev_header(&fx->ev, "type", &value) ? fx : NULL;
+}
+
+static void late_headers_are_found_once_where_many_threads_ask(void **state)
+{
+    enum { THREADS = 4, ROUNDS = 200 };
+    fixture *fx = *state;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_t threads[THREADS];
+
+        weir_ev_end(&fx->ev);
+        weir_ev_begin(&fx->ev, &fx->arena);
+        fill_late(fx);
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, ask_header, fx), 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            void *found = NULL;
+
+            pthread_join(threads[i], &found);
+            assert_ptr_equal(found, fx);
+        }
+        assert_int_equal(atomic_load(&n_found), 1);
+    }
+}
+
 static void owning_keeps_absent_apart_from_empty(void **state)
 {
     fixture *fx = *state;
@@ -460,6 +566,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(owning_copies_what_was_borrowed_and_gives_the_message_back),
+        T(late_headers_are_found_once_and_only_when_asked_for),
+        T(late_headers_survive_owning),
+        T(late_headers_are_asked_for_again_after_a_lack_of_memory),
+        T(late_headers_are_found_once_where_many_threads_ask),
         T(owning_keeps_absent_apart_from_empty),
         T(messages_are_given_back_together_each_once),
         T(owning_gives_back_to_an_owner_too),
