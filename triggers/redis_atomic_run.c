@@ -296,17 +296,32 @@ static void atomic_answer_queue(redis_atomic *self, atomic_queue *queue,
     }
 }
 
+static void atomic_answer_large(redis_atomic *self, const weir_redis_batch *ask,
+                                atomic_queue *queue)
+{
+    weir_settle_item *item;
+
+    while ((item = queue_pop(queue)) != NULL) {
+        atomic_result(self, item, WEIR_SETTLED_TOO_LARGE,
+                      weir_redis_batch_large(ask, item),
+                      "over the largest value that the server takes "
+                      "(proto-max-bulk-len)");
+    }
+}
+
 /* Fills a batch from the queue, and the name that its entries must be pending under. */
 static void atomic_gather(redis_atomic *self, weir_redis_batch *ask,
                           char consumer[WEIR_REDIS_NAME_MAX])
 {
     atomic_queue stale = { NULL, NULL, 0 };
     atomic_queue wrong = { NULL, NULL, 0 };
+    atomic_queue large = { NULL, NULL, 0 };
     const bool is_careful = weir_clock_us() < self->careful_until_us;
     weir_status st = WEIR_OK;
 
     weir_redis_batch_begin(ask, self->setup->source_setup->topics,
                            self->setup->source_setup->n_topics);
+    ask->max_value = self->max_value;
     weir_lock_take(&self->lock);
     if (self->src == NULL) {
         stale = self->rest;
@@ -326,8 +341,11 @@ static void atomic_gather(redis_atomic *self, weir_redis_batch *ask,
             if (st != WEIR_EFULL) {
                 queue_pop(&self->rest);
             }
-            if (st == WEIR_EINVAL || st == WEIR_ECLOSED) {
-                weir_redis_atomic_push(st == WEIR_EINVAL ? &wrong : &stale, item);
+            if (st != WEIR_OK && st != WEIR_EFULL) {
+                weir_redis_atomic_push(st == WEIR_EINVAL    ? &wrong
+                                       : st == WEIR_ECLOSED ? &stale
+                                                            : &large,
+                                       item);
             }
         }
         weir_lock_give(&self->src->lock);
@@ -337,6 +355,7 @@ static void atomic_gather(redis_atomic *self, weir_redis_batch *ask,
     atomic_answer_queue(self, &wrong, WEIR_SETTLED_INVALID,
                         "more than one script can take: 3,400 headers of an output, "
                         "500 streams of an event");
+    atomic_answer_large(self, ask, &large);
     atomic_tell(self);
 }
 
@@ -424,6 +443,25 @@ static void atomic_wait(redis_atomic *self, int64_t until_us)
     weir_lock_give(&self->lock);
 }
 
+/* Asks how large a value may be: the server hangs up on a larger one, and does not even surely
+ * say why. Where the user may not ask, it is the usual limit. */
+static weir_status atomic_learn(redis_atomic *self, weir_err *err)
+{
+    weir_redis_reply *reply = NULL;
+    const weir_status st =
+        weir_redis_callf(self->conn, &reply, err, "CONFIG GET proto-max-bulk-len");
+    int64_t n = 0;
+
+    if (st != WEIR_OK) {
+        return st;
+    }
+    self->max_value = weir_redis_int(weir_redis_at(reply->root, 1), &n) && n > 0
+                          ? (size_t)n
+                          : WEIR_REDIS_VALUE_MAX;
+    weir_redis_conn_back(self->conn, reply);
+    return WEIR_OK;
+}
+
 /* Connected, or everything is answered AGAIN. */
 static bool atomic_connect(redis_atomic *self)
 {
@@ -441,7 +479,8 @@ static bool atomic_connect(redis_atomic *self)
         atomic_fail_all(self, "redis: the server cannot be reached");
         return false;
     }
-    if (weir_redis_conn_open(self->conn, now + ATOMIC_OPEN_US, &err) != WEIR_OK) {
+    if (weir_redis_conn_open(self->conn, now + ATOMIC_OPEN_US, &err) != WEIR_OK ||
+        atomic_learn(self, &err) != WEIR_OK) {
         atomic_sicken(self, &err);
         return false;
     }

@@ -59,6 +59,7 @@ typedef struct redis_atomic {
     /* A script was refused for a key that the server did not name: until then each has the
      * streams of one event alone, so that no other event is taken for the culprit. */
     int64_t careful_until_us;
+    size_t max_value; /* bytes of one value that the server takes */
     weir_buf scratch;
     int64_t backoff_us, retry_us;
     bool is_sick;

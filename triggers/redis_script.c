@@ -132,6 +132,27 @@ void weir_redis_batch_begin(weir_redis_batch *batch, const char *const *streams,
     batch->n = batch->n_keys = batch->next_key = 0;
     batch->bytes = 0;
     batch->n_args = 0;
+    batch->max_value = WEIR_REDIS_VALUE_MAX;
+}
+
+const weir_out *weir_redis_batch_large(const weir_redis_batch *batch,
+                                       const weir_settle_item *item)
+{
+    for (const weir_out *out = item->outs; out != NULL; out = out->next) {
+        size_t most = out->data.len > out->key.len ? out->data.len : out->key.len;
+
+        for (size_t i = 0; i < out->n_headers; i++) {
+            const weir_header *header = &out->headers[i];
+            const size_t name = strlen(header->name) + 2; /* it may be escaped */
+
+            most = name > most ? name : most;
+            most = header->value.len > most ? header->value.len : most;
+        }
+        if (most > batch->max_value) {
+            return out;
+        }
+    }
+    return NULL;
 }
 
 size_t weir_redis_batch_key(const weir_redis_batch *batch, const void *target)
@@ -182,6 +203,9 @@ weir_status weir_redis_batch_add(weir_redis_batch *batch, weir_settle_item *item
         if (n_fields > WEIR_REDIS_BATCH_FIELDS) {
             return WEIR_EINVAL;
         }
+    }
+    if (bytes > batch->max_value && weir_redis_batch_large(batch, item) != NULL) {
+        return WEIR_ETOOLARGE;
     }
     if (batch->n == WEIR_REDIS_BATCH_ITEMS ||
         (batch->n > 0 && batch->bytes + bytes > WEIR_REDIS_BATCH_BYTES)) {

@@ -22,6 +22,8 @@
 #define WEIR_REDIS_BATCH_KEYS 500      /* streams that one script may write */
 #define WEIR_REDIS_BATCH_FIELDS 7000   /* names and values of one output: Lua's stack */
 #define WEIR_REDIS_BATCH_BYTES 1048576 /* of a batch of more than one entry */
+#define WEIR_REDIS_VALUE_MAX                                                           \
+    ((size_t)512 * 1024 * 1024) /* unless the server says else */
 
 typedef struct weir_redis_key {
     weir_slice name;
@@ -38,14 +40,18 @@ typedef struct weir_redis_batch {
     weir_redis_key keys[WEIR_REDIS_BATCH_KEYS];
     size_t n_keys;
     size_t n_args, bytes;
-    size_t next_key; /* where the last search ended: most outputs have one target */
+    size_t next_key;  /* where the last search ended: most outputs have one target */
+    size_t max_value; /* bytes of one name or value that the server takes */
 } weir_redis_batch;
 
 void weir_redis_batch_begin(weir_redis_batch *batch, const char *const *streams,
                             size_t n_streams);
 /* WEIR_OK; WEIR_EFULL: it has no place in this batch, send it and begin another; WEIR_EINVAL: it
- * has none in any. */
+ * has none in any; WEIR_ETOOLARGE: the server would take it for nonsense and hang up. */
 weir_status weir_redis_batch_add(weir_redis_batch *batch, weir_settle_item *item);
+/* The output of the item that is too large; NULL: none. */
+const weir_out *weir_redis_batch_large(const weir_redis_batch *batch,
+                                       const weir_settle_item *item);
 /* Appends the command; false: out of memory, nothing that may be sent is in out. */
 bool weir_redis_batch_write(const weir_redis_batch *batch, const char *group,
                             const char *consumer, weir_buf *out);

@@ -176,6 +176,69 @@ static void an_output_that_no_script_can_take_is_refused_alone(void **state)
     free(headers);
 }
 
+/* Settles what has to be given again, as the engine would, until none of the first n has. */
+static void until_answered(once *k, size_t n)
+{
+    const int64_t until_us = weir_clock_us() + RIG_HANG_US;
+
+    while (once_count(k, WEIR_SETTLED_AGAIN, n) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            if (k->results[i].settled == WEIR_SETTLED_AGAIN) {
+                once_settle(k, i, 1);
+            }
+        }
+        assert_true(weir_clock_us() < until_us);
+    }
+}
+
+static void
+an_output_over_the_servers_largest_value_is_too_large_and_others_are_done(void **state)
+{
+    world *w = *state;
+    const size_t size = 2 << 20;
+    const weir_header header = { .name = "h", .value = { calloc(1, size), size } };
+
+    assert_non_null(header.value.data);
+    rig_do(w->conn, "CONFIG SET proto-max-bulk-len 1048576");
+    once *k = once_new(w, 4, 1, NULL);
+
+    k->outs[1][0].data = header.value;
+    k->outs[2][0].headers = &header;
+    k->outs[2][0].n_headers = 1;
+    once_settle(k, 0, 4);
+    until_answered(k, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const bool is_large = i == 1 || i == 2;
+
+        assert_int_equal(k->results[i].settled,
+                         is_large ? WEIR_SETTLED_TOO_LARGE : WEIR_SETTLED_OK);
+        assert_ptr_equal(k->results[i].out, is_large ? &k->outs[i][0] : NULL);
+    }
+    assert_int_equal(once_length(k, k->names[0]), 2);
+    assert_int_equal(world_pending(w), 2);
+    once_free(k);
+    free((void *)(uintptr_t)header.value.data);
+}
+
+static void a_limit_that_is_lowered_while_connected_is_found_out(void **state)
+{
+    const size_t size = 2 << 20;
+    char *bytes = calloc(1, size);
+    once *k = once_new(*state, 3, 1, NULL);
+
+    assert_non_null(bytes);
+    k->outs[1][0].data = k->outs[2][0].data = (weir_slice){ bytes, size };
+    once_settle(k, 0, 2);
+    assert_int_equal(once_count(k, WEIR_SETTLED_OK, 2), 2);
+    rig_do(k->w->conn, "CONFIG SET proto-max-bulk-len 1048576");
+    once_settle(k, 2, 1);
+    until_answered(k, 3);
+    assert_int_equal(k->results[2].settled, WEIR_SETTLED_TOO_LARGE);
+    assert_int_equal(world_pending(k->w), 1);
+    once_free(k);
+    free(bytes);
+}
+
 static void targets_are_trimmed_as_their_queue_says(void **state)
 {
     static const char *const limits[] = { "100", "~100" };
@@ -215,6 +278,9 @@ int main(void)
         WORLD(a_user_without_the_right_to_acknowledge_publishes_nothing),
         WORLD(what_an_add_that_fails_late_has_written_is_taken_back),
         WORLD(an_output_that_no_script_can_take_is_refused_alone),
+        WORLD(
+            an_output_over_the_servers_largest_value_is_too_large_and_others_are_done),
+        WORLD(a_limit_that_is_lowered_while_connected_is_found_out),
         WORLD(targets_are_trimmed_as_their_queue_says),
     };
 
