@@ -47,7 +47,8 @@ typedef enum weir_fault {
     WEIR_FAULT_NONE = 0,
     WEIR_FAULT_DECODE,    /* the bytes do not decode; fault_text says where and why */
     WEIR_FAULT_TOO_LARGE, /* over worker.max_event */
-    WEIR_FAULT_LOOP       /* weir.hops has reached its end */
+    WEIR_FAULT_LOOP,      /* weir.hops has reached its end */
+    WEIR_FAULT_CRASHED    /* its function has ended the worker too often */
 } weir_fault;
 
 #define WEIR_POSITION_MAX 400 /* bytes of a position as text, with NUL */
@@ -70,6 +71,8 @@ struct weir_event {
     weir_receipt receipt;
     /* deliveries that the queue counted, this one too; 0: it does not */
     uint32_t n_delivered;
+    /* what the queue remembers of deaths of its readers, see strikes.h; 0: nothing */
+    uint32_t strikes;
     bool is_redis;  /* positions are id-shaped (ms-seq) */
     bool is_object; /* data is a JSON object made of the entry's fields */
     size_t bytes;   /* what it costs in memory, for the budget */

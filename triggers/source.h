@@ -153,6 +153,11 @@ typedef struct weir_source_ops {
     /* These were given out but will not be handled here (the worker stops): redis gives them
      * back for other replicas; may be NULL. Any thread. */
     void (*giveback)(void *self, const weir_receipt *receipts, size_t n);
+    /* This event, which others have died over (see strikes.h), begins alone in its worker, and
+     * with false: its function has returned. WEIR_OK: it stands with the queue, so that a
+     * death from here on counts. WEIR_EAGAIN: it is being written, ask again. Anything else:
+     * it is not ours any more. May be NULL. Any thread. */
+    weir_status (*suspect)(void *self, const weir_receipt *receipt, bool begins);
     /* Commits what is acked, now; intake thread. WEIR_OK, or WEIR_ETIMEOUT at until_us. */
     weir_status (*flush)(void *self, int64_t until_us);
     /* A consistent copy; fills up to cap parts, returns how many there are. Any thread. */

@@ -233,7 +233,7 @@ static void connect_sub(connect *c, const weir_config_sub *sub)
     if (sub->dead != NULL) {
         connect_sink(c, sub->name, sub->dead, &info);
     }
-    if (sub->opts.delivery != 0 && sub->n_from > 0) {
+    if (sub->opts.delivery == 1 && sub->n_from > 0) {
         connect_once(c, sub);
     }
 }

@@ -44,13 +44,13 @@ typedef struct weir_sub_opts {
     struct {
         char *data, *key;
     } fields;
-    int64_t concurrency, timeout_us;
+    int64_t concurrency, timeout_us, hang_us;
     struct {
         int64_t max, wait_us;
         uint64_t bytes;
     } batch;
     struct {
-        int64_t attempts;
+        int64_t attempts, crashes;
         int backoff, jitter;
         int64_t first_us, max_us, give_up_us;
     } retry;
@@ -58,7 +58,7 @@ typedef struct weir_sub_opts {
     char *filter; /* JSON */
     char *to, *dead;
     int64_t commit_us, handover_us, claim_after_us;
-    int delivery; /* 0: at least once, 1: exactly once */
+    int delivery; /* 0: at least once, 1: exactly once, 2: at most once */
     int64_t transaction_us;
     bool is_single, stamp, is_static, is_paused;
     int assignor;

@@ -142,6 +142,7 @@ static bool build_sub(const weir_config *cfg, const weir_config_sub *from,
         .filter = from->filter,
         .concurrency = from->concurrency,
         .timeout_us = from->opts.timeout_us,
+        .hang_us = from->opts.hang_us,
         .batch = { (uint32_t)from->opts.batch.max, from->opts.batch.wait_us,
                    from->opts.batch.bytes },
         .retry = { .attempts = (uint32_t)from->opts.retry.attempts,
@@ -149,16 +150,18 @@ static bool build_sub(const weir_config *cfg, const weir_config_sub *from,
                    .jitter = (weir_jitter)from->opts.retry.jitter,
                    .first_us = from->opts.retry.first_us,
                    .max_us = from->opts.retry.max_us,
-                   .give_up_us = from->opts.retry.give_up_us },
+                   .give_up_us = from->opts.retry.give_up_us,
+                   .crashes = (uint32_t)from->opts.retry.crashes },
         .max_age_us = from->opts.max_age_us,
         .to = from->opts.to,
         .dead_mode = from->dead_mode,
         .dead = from->dead,
         .stamp = from->opts.stamp,
         .is_paused = from->opts.is_paused,
-        .settler = from->opts.delivery == 0
-                       ? NULL
-                       : cfg->queues[from->from[0].queue].type->settler,
+        .settler = from->opts.delivery == 1
+                       ? cfg->queues[from->from[0].queue].type->settler
+                       : NULL,
+        .acks_first = from->opts.delivery == 2,
         .transaction_us = from->opts.transaction_us,
     };
     return build_sources(cfg, from, instance, plan, sub);

@@ -128,7 +128,8 @@ static const char *const order_words[] = { "none", "partition", "key", NULL };
 static const char *const backoff_words[] = { "constant", "linear", "exponential",
                                              NULL };
 static const char *const jitter_words[] = { "none", "full", "equal", NULL };
-static const char *const delivery_words[] = { "at_least_once", "exactly_once", NULL };
+static const char *const delivery_words[] = { "at_least_once", "exactly_once",
+                                              "at_most_once", NULL };
 static const char *const assignor_words[] = { "range", "cooperative-sticky", NULL };
 
 static const weir_opt fields_rows[] = {
@@ -206,6 +207,13 @@ static const weir_opt retry_rows[] = {
       .def = "0s",
       .max = 365 * DAY,
       .help = "no attempt starts later than this after the first; 0s: no limit" },
+    { .name = "crashes",
+      .type = WEIR_OPT_INT,
+      .offset = S(retry.crashes) - S(retry),
+      .def = "2",
+      .max = 1000000,
+      .help = "so often an event may end the worker (a fatal signal, exit, `hang`) and "
+              "is run again; then it is a dead letter `crashed`" },
     { .name = NULL },
 };
 
@@ -281,6 +289,13 @@ const weir_opt weir_sub_rows[] = {
       .min = MS,
       .max = 30 * DAY,
       .help = "of one attempt" },
+    { .name = "hang",
+      .type = WEIR_OPT_DURATION,
+      .offset = S(hang_us),
+      .def = "5m",
+      .max = 30 * DAY,
+      .help = "a function that has not returned by then ends the worker with 75, "
+              "counted as its crash; 0s: never" },
     { .name = "batch",
       .type = WEIR_OPT_GROUP,
       .offset = S(batch),
@@ -325,7 +340,9 @@ const weir_opt weir_sub_rows[] = {
       .def = "at_least_once",
       .words = delivery_words,
       .help = "what a crash may do to results: at_least_once may repeat them; "
-              "exactly_once publishes and acknowledges in one, within one queue" },
+              "exactly_once publishes and acknowledges in one, within one queue; "
+              "at_most_once acknowledges before the function runs, and loses what "
+              "runs then" },
     { .name = "transaction",
       .type = WEIR_OPT_DURATION,
       .offset = S(transaction_us),

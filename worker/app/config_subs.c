@@ -374,7 +374,14 @@ static void subs_delivery(weir_config *cfg, weir_config_sub *sub)
     const char *const keys[] = { "to", "dead" };
     const weir_yaml *at = subs_at(sub, "delivery");
 
-    if (sub->opts.delivery == 0) {
+    if (sub->opts.delivery == 2) {
+        weir_diag_warn(
+            &cfg->diags, at->line, at->column,
+            "`delivery: at_most_once` LOSES EVENTS: each is acknowledged before "
+            "its function runs, so a crash, a kill or a rebalance loses what was "
+            "read and is not done, without a dead letter");
+    }
+    if (sub->opts.delivery != 1) {
         if (subs_has(sub, "transaction")) {
             at = subs_at(sub, "transaction");
             weir_diag_warn(

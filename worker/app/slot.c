@@ -80,6 +80,37 @@ weir_status weir_slot_take(const weir_config *cfg, weir_slot *slot, weir_err *er
                      WEIR_SLOTS_MAX);
 }
 
+void weir_slot_journal(const weir_config *cfg, int number, char *out, size_t cap)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "journal-%d", number);
+    weir_state_path(cfg, name, out, cap);
+}
+
+void weir_slot_ended(const weir_config *cfg, const weir_slot *mine,
+                     void (*visit)(void *arg, const char *journal), void *arg)
+{
+    for (int number = 1; number <= WEIR_SLOTS_MAX; number++) {
+        char path[512];
+
+        slot_path(cfg, number, path, sizeof(path));
+        if (number == mine->number) {
+            continue;
+        }
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            break; /* slots are made in order */
+        }
+        bool is_over = flock(fd, LOCK_SH | LOCK_NB) == 0;
+        close(fd); /* soon: whoever wants the slot now would try the next */
+        if (is_over) {
+            weir_slot_journal(cfg, number, path, sizeof(path));
+            visit(arg, path);
+        }
+    }
+}
+
 void weir_slot_publish(weir_slot *slot, const char *admin)
 {
     char text[512];

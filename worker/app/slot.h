@@ -31,6 +31,11 @@ void weir_state_path(const weir_config *cfg, const char *name, char *out, size_t
  * Returns: WEIR_OK; WEIR_EIO: state_dir is not writable (slot->fd is -1, no suffix).
  */
 weir_status weir_slot_take(const weir_config *cfg, weir_slot *slot, weir_err *err);
+/* Where the crash journal of a slot lies. */
+void weir_slot_journal(const weir_config *cfg, int number, char *out, size_t cap);
+/* Calls visit with the journal of each slot below WEIR_SLOTS_MAX whose process has ended. */
+void weir_slot_ended(const weir_config *cfg, const weir_slot *mine,
+                     void (*visit)(void *arg, const char *journal), void *arg);
 /* Writes who is here: process and admin address ("" for none). */
 void weir_slot_publish(weir_slot *slot, const char *admin);
 void weir_slot_give(weir_slot *slot);

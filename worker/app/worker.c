@@ -19,6 +19,7 @@
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 #include "worker/base/metric.h"
+#include "worker/engine/journal.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -32,7 +33,8 @@ typedef struct worker {
     weir_slot slot;
     weir_admin *admin;
     weir_engine *engine;
-    pthread_mutex_t lock; /* what follows */
+    weir_journal *journal; /* NULL: none */
+    pthread_mutex_t lock;  /* what follows */
     pthread_cond_t changed;
     bool wants_stop, wants_reload;
     int fatal_code; /* -1: none */
@@ -82,6 +84,9 @@ static void *worker_signals(void *arg)
         }
         pthread_mutex_lock(&w->lock);
         bool is_second = w->wants_stop && sig != SIGHUP;
+        if (sig != SIGHUP) {
+            weir_journal_on_purpose(w->journal);
+        }
         if (sig == SIGHUP) {
             w->wants_reload = true;
         } else {
@@ -101,6 +106,7 @@ static void worker_fatal(void *arg, int exit_code, const char *text)
     worker *w = arg;
 
     weir_log(WEIR_ERROR, "worker.fatal", "exit=%d text=%s", exit_code, text);
+    weir_journal_on_purpose(w->journal); /* a mark of `hang` counts all the same */
     pthread_mutex_lock(&w->lock);
     if (w->fatal_code < 0) {
         w->fatal_code = exit_code;
@@ -138,6 +144,7 @@ static weir_status worker_build(worker *w, weir_err *err)
     w->plan.setup.fate = w->setup->fate == NULL ? NULL : worker_fate;
     w->plan.setup.fatal = worker_fatal;
     w->plan.setup.arg = w;
+    w->plan.setup.journal = w->journal;
     st = weir_engine_new(&w->plan.setup, &w->engine, err);
     if (st != WEIR_OK) {
         weir_plan_fini(&w->plan);
@@ -272,9 +279,36 @@ static int worker_run(worker *w)
     weir_notify("STOPPING=1");
     if (w->engine != NULL && !worker_drain(w)) {
         /* Calls are still open: nothing of theirs may be taken away below them. */
+        weir_journal_on_purpose(w->journal);
         _exit(code == WEIR_EXIT_OK ? WEIR_EXIT_AGAIN : code);
     }
     return code;
+}
+
+static void worker_adopt(void *arg, const char *path)
+{
+    weir_journal_adopt(arg, path);
+}
+
+/* Without a journal the worker works, and a crash blames nobody. */
+static void worker_open_journal(worker *w)
+{
+    char path[512];
+    weir_err err;
+
+    if (w->slot.fd < 0) {
+        return; /* there is an alarm already */
+    }
+    weir_slot_journal(w->cfg, w->slot.number, path, sizeof(path));
+    if (weir_journal_open(path, &w->journal, &err) != WEIR_OK) {
+        weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, "journal"), 1);
+        weir_log(WEIR_ERROR, "worker.journal",
+                 "text=%s; an event that ends the worker is not told from others",
+                 err.text);
+        return;
+    }
+    weir_slot_ended(w->cfg, &w->slot, worker_adopt, w->journal);
+    weir_journal_guard(w->journal);
 }
 
 int weir_worker_main(const weir_worker_setup *setup, weir_config *cfg)
@@ -293,14 +327,17 @@ int weir_worker_main(const weir_worker_setup *setup, weir_config *cfg)
         weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, "state_dir"), 1);
         weir_log(WEIR_ERROR, "worker.state_dir", "text=%s", err.text);
     }
+    worker_open_journal(&w);
     WEIR_ASSERT(pthread_create(&signals, NULL, worker_signals, &w) == 0);
     int code = worker_run(&w);
     weir_admin_stop(w.admin);
-    weir_slot_give(&w.slot);
+    weir_journal_on_purpose(w.journal);
     weir_log(WEIR_INFO, "worker.stopped", "exit=%d", code);
     /* The waiting thread goes with the process; a second signal is served until then. */
     WEIR_ASSERT(pthread_cancel(signals) == 0);
     pthread_join(signals, NULL);
+    weir_journal_close(w.journal);
+    weir_slot_give(&w.slot);
     weir_config_free(w.cfg);
     weir_metric_fini_all();
     return code;

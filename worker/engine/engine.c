@@ -159,6 +159,8 @@ weir_status weir_engine_new(const weir_engine_setup *setup, weir_engine **out,
         return weir_fail(err, WEIR_ENOMEM, "out of memory");
     }
     e->setup = setup;
+    e->journal = setup->journal;
+    weir_lock_init(&e->alone_lock, WEIR_RANK_ENGINE);
     atomic_init(&e->wall_offset_us, weir_clock_wall_ms() * 1000 - weir_clock_us());
     weir_lock_init(&e->dest_lock, WEIR_RANK_LEAF);
     /* A quarter of the ceiling is for the clients' own queues. */
@@ -397,5 +399,6 @@ void weir_engine_free(weir_engine *e)
     weir_watch_free(e->watch);
     weir_budget_fini(&e->budget);
     weir_lock_fini(&e->dest_lock);
+    weir_lock_fini(&e->alone_lock);
     free(e);
 }

@@ -57,6 +57,7 @@ typedef struct weir_engine_setup {
     weir_sub *subs;
     size_t n_subs;
     bool is_replay;
+    struct weir_journal *journal; /* of crashes; NULL: none. Outlives the engine */
     /* Called for each end (and each retry) of an event, from any thread; NULL: nobody asks. */
     void (*fate)(void *arg, const weir_fate *fate);
     /* The engine cannot go on: exit_code as in INTERFACE (69, 75, 78). Any thread, once. */

@@ -62,7 +62,7 @@ static bool flow_may_follow_locked(const weir_flow *f, const weir_job *job)
     const weir_lane *lane = job->lane;
 
     return lane != NULL && lane->claim == f->n_claims && lane->next == job &&
-           lane->n_again == 0;
+           lane->n_again == 0 && !job->is_suspect;
 }
 
 /* The job that was admitted first of those that may be claimed, or NULL. in_claim: those that
@@ -161,7 +161,9 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     now = f->now_us;
     flow_still_locked(f);
     news->n_ready = f->n_resend;
-    if (may_run && f->is_open) {
+    if (f->is_barred || f->n_lone > 0) {
+        news->n_ready += f->may_lone && f->n_lone > 0;
+    } else if (may_run && f->is_open) {
         if (f->probe == NULL && f->n_ready > 0 && has_slot) {
             news->n_ready += f->probe_us <= now;
             due = due < f->probe_us ? due : f->probe_us;
@@ -184,6 +186,19 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     atomic_store_explicit(&f->hint_busy, is_busy, memory_order_release);
     atomic_store_explicit(&f->hint_due_us, due, memory_order_release);
     atomic_store_explicit(&f->hint_room, news->has_room, memory_order_release);
+    atomic_store_explicit(&f->hint_lone, f->n_lone > 0, memory_order_release);
+}
+
+/* Who comes first of those that may begin. Suspects go before all others, so that the worker
+ * is soon what it was; of them those first that have not been met at a death so often. */
+static int64_t flow_rank(const weir_job *job)
+{
+    const int64_t seq = (int64_t)job->seq;
+
+    if (!job->is_suspect) {
+        return seq;
+    }
+    return INT64_MIN + ((int64_t)(job->n_crashes & 0xffff) << 44) + seq;
 }
 
 void weir_flow_ready_locked(weir_flow *f, weir_job *job, int64_t now)
@@ -192,9 +207,10 @@ void weir_flow_ready_locked(weir_flow *f, weir_job *job, int64_t now)
         return;
     }
     if (weir_list_is_empty(&job->ready_node)) {
-        weir_heap_push(&f->reopened, &job->due, (int64_t)job->seq);
+        weir_heap_push(&f->reopened, &job->due, flow_rank(job));
         f->n_listed++;
     }
+    f->n_lone += job->is_suspect;
     job->is_ready = true;
     job->ready_us = now;
     f->n_ready++;
@@ -287,7 +303,7 @@ static void flow_admit_one_locked(weir_flow *f, weir_job *job, int64_t now,
     if (job->wants_lane) {
         is_ready = weir_lane_startable(weir_lane_join(&f->lanes, job)) == job;
     }
-    if (is_ready || !flow_is_parked(weir_lane_before(job))) {
+    if (!job->is_suspect && (is_ready || !flow_is_parked(weir_lane_before(job)))) {
         weir_list_push_back(&f->ready, &job->ready_node);
         f->n_listed++;
     }
@@ -360,6 +376,8 @@ weir_reason weir_flow_fault_reason(const weir_job *job, weir_reason otherwise)
         return WEIR_REASON_TOO_LARGE;
     case WEIR_FAULT_LOOP:
         return WEIR_REASON_LOOP;
+    case WEIR_FAULT_CRASHED:
+        return WEIR_REASON_CRASHED;
     case WEIR_FAULT_NONE:
         break;
     }
@@ -389,6 +407,7 @@ void weir_flow_unready_locked(weir_flow *f, weir_job *job)
         f->n_listed--;
     }
     f->n_ready -= job->is_ready;
+    f->n_lone -= job->is_ready && job->is_suspect;
     job->is_ready = false;
 }
 
@@ -452,6 +471,9 @@ static size_t flow_allowance_locked(weir_flow *f, size_t cap, int64_t now)
     if (f->is_paused || f->n_slots >= f->sub->concurrency) {
         return 0;
     }
+    if (f->is_barred || f->n_lone > 0) {
+        return f->may_lone && f->n_lone > 0 && n > 0 ? 1 : 0;
+    }
     if (f->is_open) {
         return f->probe == NULL && f->probe_us <= now && n > 0 ? 1 : 0;
     }
@@ -513,6 +535,7 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
             break;
         }
         flow_claim_locked(f, job, (uint32_t)n + 1, now);
+        f->may_lone = f->may_lone && !job->is_suspect;
         job->task = WEIR_TASK_RUN;
         out[n++] = job;
     }

@@ -129,6 +129,21 @@ size_t weir_flow_take(weir_flow *f, weir_job **out, size_t cap, int64_t now,
 void weir_flow_give_back(weir_flow *f, weir_job *const *jobs, size_t n, size_t n_slots,
                          int64_t now, weir_flow_news *news);
 
+/*
+ * Suspects (job->is_suspect) run with nothing else in the worker. While one is ready, nothing of
+ * its flow begins by itself; whoever drives the flows bars them all, waits until no slot is
+ * taken, and lets one be claimed. Its verdict ends the suspicion.
+ */
+/* One is ready; without a lock. */
+bool weir_flow_hint_lone(weir_flow *f);
+/* True if one could begin now. */
+bool weir_flow_wants_lone(weir_flow *f, int64_t now);
+/* Bars the flow or opens it; takes back what weir_flow_let_lone() allowed. Returns how many
+ * slots are taken: no other claim is under way. */
+size_t weir_flow_bar(weir_flow *f, bool is_barred);
+/* The next weir_flow_take() may claim one suspect. False: there is none any more. */
+bool weir_flow_let_lone(weir_flow *f, int64_t now);
+
 /* A call is pending: its thread goes on without it, and it holds a slot of its own until
  * its finish(), where the caller gives that slot back. */
 void weir_flow_pend(weir_flow *f, size_t n);

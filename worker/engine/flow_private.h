@@ -39,6 +39,10 @@ struct weir_flow {
     bool is_paused, is_stopping;
     int64_t stop_us; /* with is_stopping: when all must have ended */
     bool may_pend;   /* a call has been pending before */
+    /* Suspects, which run with nothing else in the worker. */
+    size_t n_lone;   /* QUEUED and is_ready */
+    bool is_barred;  /* some flow has one that waits or runs: nothing else begins */
+    bool may_lone;   /* nothing runs: one may be claimed */
     bool has_enough; /* ready events, so that no more need be read */
 
     /* The last news, written under the lock, read without it. */
@@ -46,6 +50,7 @@ struct weir_flow {
     atomic_bool hint_busy;
     atomic_llong hint_due_us;
     atomic_bool hint_room;
+    atomic_bool hint_lone;
 
     /* The breaker: a function has said that what it calls is down. */
     bool is_open;

@@ -125,6 +125,13 @@ static void hand_judge(weir_line *line, weir_job *job, int64_t now)
     bool is_free = false;
     weir_status st;
 
+    if (job->slot != NULL) {
+        weir_journal_give(line->e->journal, job->slot);
+        job->slot = NULL;
+    }
+    if (job->is_suspect && weir_job_get(job) == WEIR_JOB_RUNNING) {
+        weir_alone_end(line, job);
+    }
     if (weir_job_get(job) == WEIR_JOB_CLAIMED || job->ev.fault != WEIR_FAULT_NONE) {
         return; /* it has not begun, or never reached the function */
     }
@@ -231,12 +238,23 @@ static bool hand_run_one(weir_hand *hand, size_t at, weir_job *job, void *local,
     bool is_final = true;
 
     hand->is_plain[at] = false;
-    if ((job->behind != 0 && !hand->is_plain[job->behind - 1]) ||
-        !hand_begin(line, job, now)) {
+    if (job->behind != 0 && !hand->is_plain[job->behind - 1]) {
         return true;
+    }
+    if (job->is_suspect && !weir_hand_note_alone(hand, line, job)) {
+        return true;
+    }
+    weir_hand_note(hand->slot, job);
+    if (!hand_begin(line, job, now)) {
+        weir_journal_end(hand->slot);
+        return true;
+    }
+    if (hand->is_each) {
+        weir_hand_note_own(line->e, job, hand->slot, 1);
     }
     call->local = local;
     line->hops->run(line->host, local, &call, 1, &is_final);
+    weir_journal_end(hand->slot);
     if (is_final) {
         hand->is_plain[at] =
             call->verdict == WEIR_DONE && call->n_outs == 0 && call->emit_errno == 0;
@@ -279,6 +297,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     if (n > 1) {
         weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
     }
+    atomic_store_explicit(&hand->watched, line, memory_order_release);
     atomic_store(&hand->begun_us, now);
     atomic_store(&hand->span, weir_span_of(0, 0, (unsigned)n));
     atomic_fetch_add_explicit(&line->n_running, 1, memory_order_relaxed);
@@ -317,6 +336,7 @@ static size_t hand_begin_all(weir_hand *hand, weir_line *line, size_t n, void *l
     for (size_t n_not = 0; n_begun + n_not < n;) {
         weir_job *job = hand->jobs[n_begun];
 
+        weir_hand_note(hand->slot, job); /* its bytes are decoded */
         if (hand_begin(line, job, now)) {
             job->call.local = local;
             hand->calls[n_begun++] = &job->call;
@@ -341,12 +361,20 @@ static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_
         hand_refuse(hand, line, hand->jobs, n, n_slots, now);
         return;
     }
+    if (hand->jobs[0]->is_suspect && !weir_hand_note_alone(hand, line, hand->jobs[0])) {
+        hand_over_own(hand, line, hand->jobs, n, n_slots, now);
+        return;
+    }
+    atomic_store_explicit(&hand->watched, line, memory_order_release);
     n_begun = hand_begin_all(hand, line, n, local, now);
+    weir_hand_note_batch(hand, line, n_begun);
     atomic_fetch_add_explicit(&line->n_running, n_begun, memory_order_relaxed);
     atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
     if (n_begun > 0) {
         line->hops->run(line->host, local, hand->calls, n_begun, hand->is_final);
     }
+    hand->slot->n_together = 1;
+    weir_journal_end(hand->slot);
     atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&line->n_running, n_begun, memory_order_relaxed);
     now = weir_clock_us();
@@ -500,6 +528,9 @@ bool weir_hand_work(weir_hand *hand)
     const int64_t now = weir_clock_us();
     unsigned first;
 
+    if (atomic_load_explicit(&e->has_suspects, memory_order_relaxed)) {
+        weir_alone_step(e);
+    }
     if (hand_work_owed(hand, now)) {
         return true;
     }
@@ -546,6 +577,9 @@ weir_hand *weir_hand_new(weir_pool *pool)
     }
     hand->pool = pool;
     hand->cap = hand_largest_batch(pool->e);
+    hand->none.n_together = 1;
+    hand->slot = weir_journal_take(pool->e->journal);
+    hand->slot = hand->slot == NULL ? &hand->none : hand->slot;
     hand->locals = calloc(pool->e->setup->n_hosts + 1, sizeof(*hand->locals));
     hand->jobs = calloc(hand->cap, sizeof(*hand->jobs));
     hand->calls = calloc(hand->cap, sizeof(*hand->calls));
@@ -563,6 +597,9 @@ weir_hand *weir_hand_new(weir_pool *pool)
 void weir_hand_free(weir_hand *hand)
 {
     if (hand != NULL) {
+        if (hand->slot != &hand->none) {
+            weir_journal_give(hand->pool->e->journal, hand->slot);
+        }
         free(hand->locals);
         free(hand->jobs);
         free(hand->calls);

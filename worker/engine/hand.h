@@ -46,8 +46,13 @@ typedef struct weir_hand {
     unsigned n_stayed;  /* turns on such a line in a row */
     atomic_ullong span; /* lo, next, end: 16 bits each */
     bool is_each; /* each job of the claim has a slot of its own; set before span */
-    atomic_llong begun_us; /* of what runs now; 0: nothing does */
-    atomic_bool is_ended;  /* the thread may be joined */
+    atomic_llong begun_us;   /* of what runs now; 0: nothing does */
+    weir_journal_slot *slot; /* in the journal, or `none` */
+    weir_journal_slot none;
+    _Atomic(weir_line *) watched; /* of the last claim that ran */
+    unsigned seen_begun;          /* the tender's: what it last saw run, */
+    int64_t seen_us;              /* and since when */
+    atomic_bool is_ended;         /* the thread may be joined */
     struct weir_hand *next;
 } weir_hand;
 
@@ -92,6 +97,23 @@ bool weir_hand_work(weir_hand *hand);
 /* Hands finished jobs over: to the flow, and on from there. */
 void weir_hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
                     int64_t now, weir_carrier who);
+/* Ends the worker if the function that runs on it has been there for too long. The tender. */
+void weir_hand_watch(weir_hand *hand, int64_t now);
+/* The function is about to have this event. */
+static inline void weir_hand_note(weir_journal_slot *slot, const weir_job *job)
+{
+    weir_journal_begin(slot, weir_line_part_of(job)->journal, job->ev.receipt.pos,
+                       job->n_attempts + 1,
+                       job->is_suspect ? WEIR_SLOT_ALONE : WEIR_SLOT_RUNS);
+}
+
+/* The same in a slot of its own, which it keeps until its verdict is there. */
+void weir_hand_note_own(weir_engine *e, weir_job *job, const weir_journal_slot *head,
+                        uint32_t n_together);
+/* A suspect is to run: nothing else does. False: not now after all. */
+bool weir_hand_note_alone(weir_hand *hand, weir_line *line, weir_job *job);
+/* The first n of hand->calls are one batch: which of them ends the worker is not to be told. */
+void weir_hand_note_batch(weir_hand *hand, weir_line *line, size_t n);
 /* Gives thread_fini what thread_init made. The hand's thread, at its end. */
 void weir_hand_fini_locals(weir_hand *hand);
 /* Takes from a claim what has been held up for a millisecond. True: something in it has not

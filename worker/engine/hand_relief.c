@@ -43,6 +43,29 @@ static void hand_take_relief(weir_hand *hand, hand_relief *relief)
     weir_lock_give(&hand->lock);
 }
 
+void weir_hand_watch(weir_hand *hand, int64_t now)
+{
+    weir_journal_slot *slot = hand->slot;
+    const unsigned begun = atomic_load_explicit(&slot->n_begun, memory_order_relaxed);
+    const weir_line *line = atomic_load_explicit(&hand->watched, memory_order_acquire);
+
+    if (begun != hand->seen_begun || line == NULL ||
+        atomic_load_explicit(&slot->state, memory_order_relaxed) == WEIR_SLOT_IDLE) {
+        hand->seen_begun = begun;
+        hand->seen_us = now;
+        return;
+    }
+    if (line->sub->hang_us > 0 && now - hand->seen_us > line->sub->hang_us) {
+        hand->seen_us = now;
+        weir_journal_mark(slot, WEIR_MARK_HANG);
+        weir_engine_fail(
+            line->e, 75,
+            "subscription %s: its function has not returned for `hang`, %lld "
+            "ms",
+            line->sub->name, (long long)(line->sub->hang_us / 1000));
+    }
+}
+
 bool weir_hand_relieve(weir_hand *hand, int64_t now)
 {
     const int64_t begun = atomic_load(&hand->begun_us);

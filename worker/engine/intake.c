@@ -94,6 +94,9 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
     const weir_sub *sub = line->sub;
     weir_slice key = WEIR_SLICE_NONE;
 
+    if (weir_line_part_of(job)->has_blames || job->ev.strikes > 0) {
+        weir_alone_look(in, weir_line_part_of(job), job);
+    }
     /* Where nobody has looked yet, it is seen before results are stamped. */
     if (weir_ev_has_looked(&job->ev) &&
         weir_deadletter_hops(&job->ev) >= WEIR_HOPS_MAX) {
@@ -184,6 +187,9 @@ void weir_intake_admit(weir_intake *in, weir_chain *jobs)
     if (jobs->head != NULL) {
         weir_flow_admit(in->line->flow, jobs, now, &news);
         weir_line_carry(in->line, &news, now, WEIR_CARRIER_OTHER);
+    }
+    if (atomic_load_explicit(&in->line->e->has_suspects, memory_order_relaxed)) {
+        weir_alone_step(in->line->e);
     }
 }
 
@@ -377,7 +383,7 @@ static int64_t intake_wait(const weir_intake *in, size_t room)
 static void intake_round(weir_intake *in, weir_buf *scratch)
 {
     weir_chain ready = { 0 };
-    size_t room, n;
+    size_t room, n, n_kept;
     int64_t now;
 
     atomic_store_explicit(
@@ -399,7 +405,11 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     atomic_store_explicit(&in->beat_us, now, memory_order_relaxed);
     in->event_us = n > 0 ? now : in->event_us;
     intake_unstash(in, &ready);
-    intake_take(in, intake_prepare_all(in, n, scratch, now), &ready);
+    n_kept = intake_prepare_all(in, n, scratch, now);
+    if (in->line->sub->acks_first) {
+        n_kept = weir_intake_ack_first(in, n_kept);
+    }
+    intake_take(in, n_kept, &ready);
     intake_hold_stashed(in);
     in->n_batch -= n;
     memmove(in->batch, in->batch + n, in->n_batch * sizeof(*in->batch));

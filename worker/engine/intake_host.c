@@ -58,6 +58,10 @@ static weir_line_part *intake_part_new(weir_intake *in, const weir_epoch *e)
     part->part.partition = e->partition;
     part->part.driver = part;
     part->part.acks_each = in->source->ops->acks_each;
+    part->journal = weir_journal_part(in->line->e->journal, in->line->sub->name,
+                                      e->topic, e->partition);
+    part->has_blames =
+        weir_journal_knows(in->line->e->journal, part->journal, &part->blamed);
     weir_part_init(&part->part);
     snprintf(number, sizeof(number), "%d", (int)e->partition);
     part->lag =

@@ -27,7 +27,7 @@ static const char *const reason_texts[WEIR_REASON_COUNT] = {
     [WEIR_REASON_RETRIES] = "retries",     [WEIR_REASON_DECODE] = "decode",
     [WEIR_REASON_TIMEOUT] = "timeout",     [WEIR_REASON_EXPIRED] = "expired",
     [WEIR_REASON_TOO_LARGE] = "too-large", [WEIR_REASON_UNSENDABLE] = "unsendable",
-    [WEIR_REASON_LOOP] = "loop",
+    [WEIR_REASON_LOOP] = "loop",           [WEIR_REASON_CRASHED] = "crashed",
 };
 
 bool weir_job_may(weir_job_state from, weir_job_state to)

@@ -25,6 +25,7 @@
 #include "triggers/settler.h"
 #include "worker/base/heap.h"
 #include "worker/base/list.h"
+#include "worker/engine/journal.h"
 
 typedef enum weir_job_state {
     WEIR_JOB_FREE = 0,
@@ -62,6 +63,7 @@ typedef enum weir_reason {
     WEIR_REASON_TOO_LARGE,
     WEIR_REASON_UNSENDABLE,
     WEIR_REASON_LOOP,
+    WEIR_REASON_CRASHED,
     WEIR_REASON_COUNT
 } weir_reason;
 
@@ -113,9 +115,15 @@ struct weir_job {
     bool is_dead_made;    /* outputs are its dead letter, no longer its results */
     bool is_stamped;      /* outputs have their headers */
     bool has_hold;        /* the sender's one of n_unanswered */
+    /* a worker has died while it ran: it runs alone, see journal_rules.h */
+    bool is_suspect;
+    bool is_blamed; /* the journal knows something of it */
 
     atomic_uint n_attempts; /* begun and counted */
     uint32_t n_agains;      /* failed sends in a row */
+    uint32_t n_crashes;     /* of the worker, while it ran */
+    /* in the journal: of a batch, or of a call that may be pending; NULL: its thread's */
+    weir_journal_slot *slot;
     /* outputs with the sink, and one held by whoever sends */
     atomic_uint n_unanswered;
     atomic_uint answers; /* bits 1 << weir_sent, or 1 << weir_settled */

@@ -157,6 +157,8 @@ static void line_job_clear(weir_job *job, weir_ev_natives *natives)
     job->is_twin = false;
     job->wants_lane = job->overran = job->is_overrun_seen = false;
     job->is_dead_made = job->is_stamped = job->has_hold = false;
+    job->is_suspect = job->is_blamed = false;
+    job->n_crashes = 0;
     job->item.mark = 0;
     job->sent = WEIR_JOB_OK;
     job->n_attempts = job->n_agains = 0;
@@ -364,8 +366,13 @@ static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64
     }
     for (weir_job *job = chain->head; job != NULL; job = job->next) {
         __builtin_prefetch(job->ev.native, 1); /* given back below */
-        if (!job->is_twin) { /* the event of a twin is still being handled */
+        /* the event of a twin is still being handled */
+        if (!job->is_twin && !line->sub->acks_first) {
             line_acks_add(&acks, job);
+        }
+        if (job->is_blamed && !is_giveback) {
+            weir_journal_forget(line->e->journal, weir_line_part_of(job)->journal,
+                                job->ev.receipt.pos);
         }
     }
     line_acks_flush(&acks);

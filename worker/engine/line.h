@@ -10,6 +10,7 @@
  *   line.c    carries what the flow gives out to the next of these; ends jobs
  *   dest.c    the destinations by address
  *   watch.c   the timer, and the prober of destinations
+ *   alone.c   suspects of a crash run one at a time, with nothing else
  *
  * The structs below are shared by these files and engine.c, and by nothing else.
  */
@@ -42,9 +43,12 @@ typedef struct weir_line_part {
     struct weir_intake *intake;
     char *topic;
     weir_bucket bucket; /* the budget's lock */
+    uint32_t journal;   /* its number there; 0: none */
     /* The rest is the intake thread's. */
     weir_chain stash; /* read, and waiting for room */
     bool is_held;
+    bool has_blames;         /* the journal knows something of events */
+    weir_pos blamed;         /* up to this one */
     bool is_stuck;           /* by a dead letter, as `stopped` says */
     atomic_bool is_assigned; /* written by the intake thread */
     atomic_int trouble;      /* weir_trouble */
@@ -164,8 +168,14 @@ struct weir_engine {
     atomic_size_t n_freed; /* events that have ended */
     weir_pool *pool;
     weir_watch *watch;
-    atomic_bool is_stopping; /* no new attempts; intake gives nothing */
-    atomic_bool is_closing;  /* intakes leave their groups */
+    weir_journal *journal; /* NULL: none */
+    /* there has been one: alone.c is asked from then on */
+    atomic_bool has_suspects;
+    weir_lock alone_lock;
+    atomic_bool is_alone_closed; /* all flows are barred; written under the lock */
+    bool is_alone_let;           /* a suspect may be claimed, or runs; alone_lock */
+    atomic_bool is_stopping;     /* no new attempts; intake gives nothing */
+    atomic_bool is_closing;      /* intakes leave their groups */
     atomic_llong close_until_us;
     /* Wall clock minus monotonic clock, brought up to date by the timer, so that an event does
      * not cost a look at each. */
@@ -217,6 +227,17 @@ void weir_line_wake_intakes(weir_engine *e);
 /* Ends the engine from inside: setup->fatal once. */
 void weir_engine_fail(weir_engine *e, int exit_code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* -- alone.c -- */
+/* What is known of a job's event: it may become a suspect, or a dead letter. The intake. */
+void weir_alone_look(weir_intake *in, weir_line_part *part, weir_job *job);
+/* Lets the next suspect run if nothing else does. Any thread but with no lock held, while
+ * e->has_suspects. */
+void weir_alone_step(weir_engine *e);
+/* Has it written down, with the queue too, that this suspect runs. False: it must not now. */
+bool weir_alone_begin(weir_line *line, weir_job *job);
+/* Its function has returned. */
+void weir_alone_end(weir_line *line, weir_job *job);
 
 /* -- settle.c -- */
 /* Sends the outputs of these jobs, in order, or makes and sends their dead letters. What comes
@@ -288,6 +309,10 @@ void weir_intake_host_init(weir_intake *in);
 bool weir_intake_charge(weir_intake *in, weir_line_part *part, weir_job *job);
 /* Gives jobs to the flow. */
 void weir_intake_admit(weir_intake *in, weir_chain *jobs);
+/* at_most_once: the first n of in->batch are acknowledged, and that is committed, before any of
+ * them may run. What could not be is not run: another owner may have it. Returns how many are
+ * left. The intake's thread. */
+size_t weir_intake_ack_first(weir_intake *in, size_t n);
 /* Carries on with a skip of that part. */
 void weir_intake_tend_skip(weir_intake *in, weir_line_part *part);
 /* Passes what the client cannot read: publishes a dead letter without payload, then moves the

@@ -40,6 +40,9 @@ static void *hand_main(void *arg)
     weir_pool *pool = hand->pool;
     bool is_counted = true;
 
+    if (hand->slot != &hand->none) {
+        weir_journal_thread(hand->slot);
+    }
     while (!atomic_load(&pool->is_stopping)) {
         const unsigned seen = weir_signal_read(&pool->signal);
         bool is_idle;
@@ -57,6 +60,7 @@ static void *hand_main(void *arg)
         }
     }
     weir_hand_fini_locals(hand);
+    weir_journal_thread(NULL);
     if (is_counted) {
         atomic_fetch_sub(&pool->n_threads, 1);
     }
@@ -169,12 +173,16 @@ bool weir_pool_tend(weir_pool *pool, int64_t now)
     bool is_waiting = false;
     const size_t n_wanted = pool_look(pool, &is_waiting);
 
+    if (atomic_load_explicit(&pool->e->has_suspects, memory_order_relaxed)) {
+        weir_alone_step(pool->e);
+    }
     pool_reap(pool);
     weir_lock_take(&pool->lock);
     for (weir_hand *hand = pool->hands; hand != NULL; hand = hand->next) {
         /* Threads leave the list only in pool_reap(), which is this thread's. */
         weir_lock_give(&pool->lock);
         has_unbegun = weir_hand_relieve(hand, now) || has_unbegun;
+        weir_hand_watch(hand, now);
         weir_lock_take(&pool->lock);
     }
     weir_lock_give(&pool->lock);

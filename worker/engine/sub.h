@@ -38,6 +38,7 @@ typedef struct weir_retry_rules {
     weir_jitter jitter;
     int64_t first_us, max_us;
     int64_t give_up_us; /* from the first attempt; 0: no limit */
+    uint32_t crashes;   /* so often it may end the worker and is still run again */
 } weir_retry_rules;
 
 typedef struct weir_batch_rules {
@@ -72,6 +73,8 @@ typedef struct weir_sub {
     const weir_filter *filter;       /* NULL: all */
     uint32_t concurrency;
     int64_t timeout_us;
+    /* a function that has not returned by then ends the worker; 0: never */
+    int64_t hang_us;
     weir_batch_rules batch;
     weir_retry_rules retry;
     int64_t max_age_us; /* 0: none */
@@ -85,6 +88,8 @@ typedef struct weir_sub {
      * source, and all outputs go to its queue. */
     const weir_settler_ops *settler;
     int64_t transaction_us;
+    /* at_most_once: an event is acknowledged, and that is committed, before it is admitted. */
+    bool acks_first;
 } weir_sub;
 
 #endif

@@ -45,7 +45,7 @@ static void job_reasons_are_the_words_that_users_see(void **state)
 {
     static const char *const words[WEIR_REASON_COUNT] = {
         "none",    "rejected",  "retries",    "decode", "timeout",
-        "expired", "too-large", "unsendable", "loop",
+        "expired", "too-large", "unsendable", "loop",   "crashed",
     };
 
     (void)state;

@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 The weir authors
+# SPDX-License-Identifier: Apache-2.0
+"""crashkit - functions that end their worker, and a supervisor that starts it again.
+
+The same on every queue: the event that ends the worker becomes a dead letter `crashed` after
+`retry.crashes` more starts, every other one is processed, and who is killed blames nobody.
+"""
+
+import json
+import random
+import signal
+from brokerkit import RUN, Worker, send
+
+CONFIG = """\
+worker: {{ name: {name}, instance: {instance}, state_dir: {state}, admin: "127.0.0.1:0",
+          drain_timeout: 1s }}
+queues:
+  {queue}
+functions:
+  poison: {{ library: {build}/tests/functions/poison.so }}
+subscriptions:
+  - {{ function: poison, from: {kind}:{name}.in, name: crash, start: earliest, commit: 100ms,
+       to: {kind}:{name}.out, dead: {kind}:{name}.dead, order: none, hang: 1s, {sub}
+       concurrency: 8, retry: {{ crashes: {crashes} }} }}
+"""
+
+N = 60
+EXIT = {"segv": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 0, "_exit": 0,
+        "fpe": -signal.SIGFPE, "stack": -signal.SIGSEGV, "loop": 75}
+
+
+class Redis:
+    kind = "redis"
+    sub = "claim_after: 1s,"
+
+    def __init__(self, kit, server):
+        self.kit = kit
+        self.queue = f'redis: {{ type: redis, url: "redis://{server.address}" }}'
+
+    def topics(self, name):
+        pass
+
+
+class Kafka:
+    kind = "kafka"
+    sub = ""
+
+    def __init__(self, kit, broker):
+        self.kit, self.broker = kit, broker
+        self.queue = f'kafka: {{ type: kafka, brokers: "{broker.address}" }}'
+
+    def topics(self, name):
+        self.broker.topic(f"{name}.in", 2)
+        self.broker.topic(f"{name}.out", 1)
+        self.broker.topic(f"{name}.dead", 1)
+
+
+class Case:
+    def __init__(self, kit, kind, name, crashes=2):
+        self.kit, self.kind, self.label = kit, kind, name
+        self.name = f"crash-{name.replace('_', 'x')}-{RUN}"
+        self.crashes, self.n_starts = crashes, 0
+        kind.topics(self.name)
+        self.path = self.config("one", self.name)
+
+    def config(self, instance, state):
+        return self.kit.write(f"{self.name}-{instance}.yaml", CONFIG.format(
+            name=self.name, instance=instance, state=state, build=self.kit.build,
+            kind=self.kind.kind, queue=self.kind.queue, sub=self.kind.sub,
+            crashes=self.crashes))
+
+    def send(self, events):
+        send(self.kit, self.path, f"{self.kind.kind}:{self.name}.in", "\n".join(events) + "\n")
+
+    def tail(self, what):
+        code, out, err = self.kit.run(
+            "tail", "-c", self.path, f"{self.kind.kind}:{self.name}.{what}", "--from", "start",
+            "--to", "end", "-n", "100000", "-o", "json")
+        self.kit.check(code in (0, 66), f"tail {what}: {err}")  # 66: there is no such stream yet
+        return [json.loads(line) for line in out.splitlines()]
+
+    def results(self):
+        return {e["data"] for e in self.tail("out")}
+
+    def dead(self):
+        return self.tail("dead")
+
+    def start(self, path=None):
+        self.n_starts += 1
+        return Worker(self.kit, f"{self.name}-{self.n_starts}", path or self.path)
+
+    def reasons(self):
+        return sorted((e["data"], h.get("value")) for e in self.dead() for h in e["headers"]
+                      if h["name"] == "weir.reason")
+
+    def supervise(self, wanted, ends, path=None):
+        """Starts the worker again and again until all is done; returns how often it ended."""
+        n_ends = 0
+        while True:
+            worker = self.start(path() if path else None)
+
+            def is_over():
+                return worker.process.poll() is not None or (
+                    len(self.dead()) > 0 and self.results() >= wanted)
+
+            self.kit.wait(f"the worker of {self.name} ends, or all is done", is_over, 90)
+            if worker.process.poll() is None:
+                worker.process.send_signal(signal.SIGTERM)
+                self.kit.equal(worker.process.wait(60), 0, f"{self.label}: a clean end")
+                return n_ends
+            self.kit.check(worker.process.returncode in ends,
+                           f"{self.label}: exit {worker.process.returncode}: "
+                           f"{worker.log()[-2000:]}")
+            n_ends += 1
+            if n_ends > 12:
+                self.kit.check(False, f"{self.label}: it ends for ever: {worker.log()[-2500:]}")
+                self.kit.end()
+
+
+def poison(kit, kind, how, crashes=2):
+    """One event in the midst of others ends the worker each time."""
+    case = Case(kit, kind, how, crashes)
+    others = [f"ok {i}" for i in range(N)]
+    case.send(others[: N // 2] + [how] + others[N // 2:])
+    n_ends = case.supervise(set(others), {EXIT[how]})
+    if how == "_exit":  # there is no proof before it ran alone
+        kit.equal(n_ends, 1 + crashes + 3, f"{how}: once with others, and more often alone")
+    else:
+        kit.equal(n_ends, crashes + 1, f"{how}: the worker ended so often")
+    kit.equal(case.reasons(), [(how, "crashed")], f"{how}: one dead letter, the right one")
+    kit.equal(case.results(), set(others), f"{how}: every other event has its result")
+
+
+def innocent_fork(kit, kind):
+    """A child of a function that crashes or exits is no crash of the worker."""
+    case = Case(kit, kind, "fork")
+    case.send(["fork", "ok 1", "segv"])
+    n_ends = case.supervise({"fork", "ok 1"}, {EXIT["segv"]})
+    kit.equal(n_ends, 3, "fork: only segv has ended the worker")
+    kit.equal(case.reasons(), [("segv", "crashed")], "fork: nobody else is blamed")
+
+
+def killed(kit, kind, how):
+    """kill -9, or a fatal signal from outside, in a loop under load blames nobody."""
+    case = Case(kit, kind, f"kill{int(how)}", crashes=0)
+    others = [f"sleep 50 {i}" for i in range(1000)]
+    case.send(others)
+    draw = random.Random(7)
+    n_done = 0
+    for _ in range(8):
+        worker = case.start()
+        n_done += 1 + draw.randrange(100)
+        kit.wait("some more are done", lambda: len(case.results()) >= n_done)
+        n_done = len(case.results())
+        worker.process.send_signal(how)
+        kit.equal(worker.process.wait(60), -how, "it is killed")
+    worker = case.start()
+    kit.wait("all results", lambda: case.results() >= set(others), 120)
+    worker.end()
+    kit.equal(case.reasons(), [], f"{how.name}: nobody is blamed")
+
+
+def stopped(kit, kind):
+    """A stop that runs into its deadline, or is cut short by a kill, blames nobody."""
+    case = Case(kit, kind, "stop", crashes=0)
+    case.send(["sleep 60000"])
+    for ends in (75, -signal.SIGTERM, -signal.SIGKILL):
+        worker = case.start()
+        worker.wait_log("began ")
+        kit.check(not worker.events("event.alone"), "nobody is a suspect")
+        worker.process.send_signal(signal.SIGTERM)
+        if ends != 75:
+            kit.wait("it stops", lambda: worker.http("/readyz")[0] == 503)
+            worker.process.send_signal(-ends)
+        kit.equal(worker.process.wait(60), ends, "it ends")
+    kit.equal(case.reasons(), [], "stop: nobody is blamed")
+
+
+def all_of_it(kit, kind):
+    for how in ("segv", "abort", "exit", "stack", "fpe", "loop", "_exit"):
+        poison(kit, kind, how)
+    innocent_fork(kit, kind)
+    killed(kit, kind, signal.SIGKILL)
+    killed(kit, kind, signal.SIGSEGV)
+    stopped(kit, kind)
