@@ -15,7 +15,7 @@ from measure import PATIENCE_S, Bench, Rules, Sample, Weir, sample_of
 from model import Cell, Check, Result, Series
 from servers import BenchError
 
-WARM_S = 4  # joins the group, and is not measured
+WARM_S = 2  # joins the group, and is not measured
 MEASURED_S = 10
 MOST_PAIRS = 3  # each run has a hundred thousand events, and takes a quarter of a minute
 BROKER_S = 20  # a load before the first figure: Java compiles what it runs often

@@ -1,6 +1,6 @@
+#!/bin/sh
 # SPDX-FileCopyrightText: 2026 The weir authors
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
 #
 # common.sh - what the `run` of each peer begins with: . "$(dirname "$0")/../common.sh"
 #
