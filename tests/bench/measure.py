@@ -17,7 +17,7 @@ from typing import Any
 
 from servers import BenchError, Servers
 
-PATIENCE_S = 240  # only ends what hangs
+PATIENCE_S = 120  # only ends what hangs
 
 
 @dataclass
