@@ -101,6 +101,21 @@ class Scene:
     def some(self):
         return self.chance.choice(sorted(self.line.replicas))
 
+    def n_logged(self, name, word):
+        return (self.line.dir / f"{name}.log").read_text(errors="replace").count(word)
+
+    def restart(self, name, limit_s=60):
+        """Announced, and waits until the new one has its share of the work."""
+        word = '"part.assigned"' if self.broker.kind == "kafka" else '"worker.started"'
+        self.end(name)
+        before = self.n_logged(name, word)
+        self.line.start(name)
+        begun = time.monotonic()
+        while self.n_logged(name, word) == before:
+            if time.monotonic() - begun > limit_s:
+                driver.fail(f"{name} has not joined again after {limit_s} s; see {self.line.dir}")
+            time.sleep(0.02)
+
     # ------------------------------------------------------------ the end
 
     def finish(self, idle_s=60):
@@ -116,8 +131,7 @@ class Scene:
         line.history(line.dir / "queues.txt")
         files = [line.dir / "sent.txt", line.dir / "queues.txt", line.dir / "faults.txt",
                  *sorted(line.dir.glob("calls.*"))]
-        words = ["--order", "key" if self.broker.kind == "kafka" or line.is_single else "none",
-                 "--may", ",".join(sorted(self.may))]
+        words = ["--order", line.order, "--may", ",".join(sorted(self.may))]
         if self.window_ms is not None:
             words += ["--window", str(self.window_ms)]
         done = subprocess.run([CHECK, *words, *files], stdout=subprocess.PIPE, text=True,

@@ -24,7 +24,6 @@ Names in brackets are those that Jepsen gives to the like.
   unexplained  made again though its first maker was neither killed nor stopped, nor the second
 """
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
 
 NAMES = ("lost", "unseen", "vanished", "duplicate", "disorder", "back", "overlap", "aborted",
@@ -240,9 +239,9 @@ class Check:
         text = f"{spell(event)} by {first.maker} at {first.ms}, then by {again.maker} at {again.ms}"
         if not hurt.get(first.maker) and not hurt.get(again.maker):
             self.found.add("unexplained", text)
-        elif hurt.get(first.maker) and first.ms <= max(hurt[first.maker]):
-            times = sorted(hurt[first.maker])
-            fault_ms = times[bisect_right(times, first.ms - 1)]
+        elif hurt.get(first.maker) and first.ms <= min(hurt[first.maker]):
+            # Behind its first stop a process may have lost its share without knowing it yet.
+            fault_ms = min(hurt[first.maker])
             places = self.h.places.get(event, [])
             if places and first.ms < min(self.horizon(place, fault_ms) for place in places):
                 self.found.add("excess", f"{text}; the fault was at {fault_ms}")

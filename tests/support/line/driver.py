@@ -124,6 +124,7 @@ class Line:
         self.broker = broker
         self.is_once = is_once  # delivery: exactly_once
         self.is_single = is_single  # Redis: one replica at a time, in key order
+        self.order = "key" if broker.kind == "kafka" or is_single else "none"
         self.n_events = n_events
         self.n_keys = n_keys
         Line.n_made += 1
@@ -150,7 +151,6 @@ class Line:
         queue = (f'{{ type: kafka, brokers: "{self.address}", '
                  f'consumer: {json.dumps(self.consumer)}{self.queue_more} }}' if kind == "kafka"
                  else f'{{ type: redis, url: "redis://{self.address}/0" }}')
-        order = "key" if kind == "kafka" or self.is_single else "none"
         extra = "" if kind == "kafka" else f"    claim_after: {self.claim_after}\n"
         extra += "    single: true\n" if self.is_single else ""
         extra += "    delivery: exactly_once\n" if self.is_once else ""
@@ -172,7 +172,7 @@ subscriptions:
     from: "q:{self.source}"
     start: earliest
     format: json
-    order: {order}
+    order: {self.order}
     to: "q:{self.to}"
     dead: "q:{self.dead}"
     concurrency: 16

@@ -4,6 +4,7 @@
 #include "tests/support/server/server.h"
 
 #include <librdkafka/rdkafka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define ASK_MS 500
 #define TOPIC_MS 60000
+#define PAUSE_MS 20
 
 static char kafka_java[512];
 static char kafka_classpath[1024];
@@ -315,8 +317,12 @@ bool server_topic(server *srv, char *rest)
     if (!kafka_create(srv, rk, fresh)) {
         goto out;
     }
-    for (int i = 0; i < TOPIC_MS / ASK_MS && !is_ok; i++) {
+    for (int i = 0; i < TOPIC_MS / PAUSE_MS && !is_ok; i++) {
         is_ok = kafka_has_leaders(rk, topic, n_partitions);
+        if (!is_ok) {
+            /* A broker that does not know the topic yet says so at once. */
+            poll(NULL, 0, PAUSE_MS);
+        }
     }
     if (!is_ok) {
         server_fail(srv, "topic: %s has no leaders", topic);

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The weir authors
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of the server at random moments, and its restart; Redis also with appendfsync everysec, where what it loses is counted."""
+
+import sys
+
+sys.dont_write_bytecode = True
+import kit  # noqa: E402
+
+
+def play(chance, is_quick, broker, is_sure=True):
+    scene = kit.Scene(chance, broker, for_s=12 if is_quick else 60)
+    # What could not be confirmed or committed is made again, also by the one that made it first.
+    scene.may |= {"unexplained", "back"}
+    if not is_sure:
+        scene.may |= {"vanished"}
+    n_kills = 0
+    try:
+        scene.start()
+        while scene.left_s() > 3:
+            scene.sleep(1, 4)
+            broker.tell("kill")
+            scene.sleep(0.05, 2)
+            broker.tell("start")
+            n_kills += 1
+        scene.finish()
+        scene.extra = {"kills_of_the_server": n_kills}
+        return scene.judge()
+    finally:
+        scene.kill_all()
+        broker.close()
+
+
+if __name__ == "__main__":
+    kit.main(__doc__, {
+        "kafka": lambda *words: play(*words, kit.driver.own_kafka()),
+        "redis": lambda *words: play(*words, kit.driver.redis("--appendfsync", "always")),
+        "redis-everysec": lambda *words: play(
+            *words, kit.driver.redis("--appendfsync", "everysec"), is_sure=False),
+    })
