@@ -10,7 +10,7 @@ import kit  # noqa: E402
 
 
 def play(chance, is_quick, broker, is_sure=True):
-    scene = kit.Scene(chance, broker, for_s=12 if is_quick else 60)
+    scene = kit.Scene(chance, broker, for_s=8 if is_quick else 60)
     # What could not be confirmed or committed is made again, also by the one that made it first.
     scene.may |= {"unexplained", "back"}
     if not is_sure:
@@ -24,7 +24,7 @@ def play(chance, is_quick, broker, is_sure=True):
             scene.sleep(0.05, 2)
             broker.tell("start")
             n_kills += 1
-        scene.finish()
+        scene.finish(idle_s=30 if broker.kind == "kafka" else 6)
         scene.extra = {"kills_of_the_server": n_kills}
         return scene.judge()
     finally:
@@ -38,4 +38,4 @@ if __name__ == "__main__":
         "redis": lambda *words: play(*words, kit.driver.redis("--appendfsync", "always")),
         "redis-everysec": lambda *words: play(
             *words, kit.driver.redis("--appendfsync", "everysec"), is_sure=False),
-    })
+    }, only_long=("redis-everysec",))

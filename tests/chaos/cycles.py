@@ -34,7 +34,7 @@ def cycle(scene, at):
 
 
 def play(chance, is_quick, broker):
-    n_cycles = 30 if is_quick else 250
+    n_cycles = 20 if is_quick else 250
     scene = kit.Scene(chance, broker, for_s=1, rate=10000, work_us=20000)
     scene.may = set()
     worst = 0

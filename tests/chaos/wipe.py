@@ -32,13 +32,13 @@ def wrong(scene, broker, fault):
 
 def play(chance, is_quick, fault):
     broker = kit.driver.redis()
-    scene = kit.Scene(chance, broker, for_s=8 if is_quick else 40)
+    scene = kit.Scene(chance, broker, for_s=6 if is_quick else 40)
     # What somebody deleted is gone; what was in functions then is published all the same.
     scene.may |= {"unexplained"}
     scene.may |= set() if fault == "maxmemory" else {"vanished"}
     try:
         scene.start()
-        for _ in range(2 if is_quick else 8):
+        for _ in range(1 if is_quick else 8):
             scene.sleep(0.5, 3)
             wrong(scene, broker, fault)
         scene.finish(idle_s=6)

@@ -194,8 +194,9 @@ subscriptions:
         word = '"part.assigned"' if self.broker.kind == "kafka" else '"worker.started"'
         begun = time.monotonic()
         while not all(word in (self.dir / f"{n}.log").read_text() for n in self.replicas):
-            if time.monotonic() - begun > limit_s:
-                fail(f"not every replica has joined after {limit_s} s; see {self.dir}")
+            ended = [n for n, p in self.replicas.items() if p.poll() is not None]
+            if ended or time.monotonic() - begun > limit_s:
+                fail(f"not every replica has joined, {ended or 'none'} ended; see {self.dir}")
             time.sleep(0.05)
 
     def pid(self, name):
