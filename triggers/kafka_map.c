@@ -52,20 +52,21 @@ static weir_track_runs map_take_locked(const weir_kafka_reader *src,
     return runs;
 }
 
-/* The rest of the map: what is still to be read of the old one, and the head. Lock held. */
+/* The rest of the map: what is still to be read of the old one, and the head. Where all that was
+ * given out is done, the base passes over what the old one knows next. Lock held. */
 static void map_complete_locked(weir_kafka_part *part, weir_ack_map *map)
 {
-    const int64_t base = map->base;
     int64_t next = part->track.next;
 
     if (part->known.runs != NULL && next < part->map_end) {
-        if (map->n_runs == 0 && weir_ack_map_next(&part->known, next) > next) {
-            /* a map begins with an unfinished one */
-            weir_ack_map_add(map, false, 1);
-            next++;
+        if (map->n_runs == 0) { /* a map begins with an unfinished one */
+            next = weir_ack_map_next(&part->known, next);
+            map->base = next;
         }
         weir_ack_map_add_tail(map, &part->known, next);
     }
+    const int64_t base = map->base;
+
     while (part->n_prints > 1 && part->prints[1].offset < base) {
         part->n_prints--;
         memmove(part->prints, part->prints + 1,
@@ -125,6 +126,7 @@ char *weir_kafka_map_text(weir_kafka_reader *src, weir_kafka_part *part,
     if (src->map_bytes > 0) {
         map_take_locked(src, part, &map);
         map_complete_locked(part, &map);
+        *base = map.base;
     }
     weir_lock_give(&src->lock);
     if (src->map_bytes == 0) {
@@ -147,7 +149,6 @@ void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
     const weir_track_runs runs = weir_track_planned_get(
         &part->track, out->runs, WEIR_ACK_MAP_MAX_RUNS, &map.base, &out->above);
 
-    out->base = map.base;
     out->epoch = part->epoch;
     out->n_planned = part->track.n_planned;
     map.n_runs = runs.n;
@@ -156,6 +157,7 @@ void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
         map.length += out->runs[i];
     }
     map_complete_locked(part, &map);
+    out->base = map.base;
     weir_lock_give(&src->lock);
     const bool has_more = map.n_runs > 1 || map.is_cut;
 

@@ -211,6 +211,30 @@ static void a_map_that_is_half_read_is_handed_on_whole(void **state)
     kit_member_close(&member);
 }
 
+static void what_an_old_map_says_in_front_of_the_reader_stays_finished(void **state)
+{
+    const place p = new_place(kafka);
+    kit_member member;
+
+    (void)state;
+    kit_produce(p.brokers, p.topic, 0, TOTAL, 20);
+    leave_open(&p, is_one_of_three);
+    open_member(&member, &p);
+    while (member.n_events < 1) {
+        kit_member_read(&member, 1, 50);
+    }
+    kit_member_ack_all(&member);
+    kit_member_flush(&member);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 0), 7);
+    kit_member_close(&member);
+    open_member(&member, &p);
+    expect_given(&member, is_one_of_three, 1);
+    kit_member_ack_all(&member);
+    kit_member_flush(&member);
+    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 0), TOTAL);
+    kit_member_close(&member);
+}
+
 static void another_member_that_joins_takes_the_map_over(void **state)
 {
     const place p = { .brokers = weir_broker_address(kafka) };
@@ -542,6 +566,7 @@ int main(void)
         cmocka_unit_test(only_what_was_unfinished_runs_again_after_a_hand_over),
         cmocka_unit_test(a_static_member_finds_what_it_had_finished),
         cmocka_unit_test(a_map_that_is_half_read_is_handed_on_whole),
+        cmocka_unit_test(what_an_old_map_says_in_front_of_the_reader_stays_finished),
         cmocka_unit_test(another_member_that_joins_takes_the_map_over),
         cmocka_unit_test(a_position_without_metadata_works_as_ever),
         cmocka_unit_test(metadata_of_another_tool_is_ignored),
