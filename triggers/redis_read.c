@@ -195,8 +195,9 @@ static bool read_accept(weir_redis_src *src, weir_redis_part *part,
     return n_good == n;
 }
 
-/* Keeps two reads under way on a part that may have them. */
-static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
+/* Keeps two reads under way on a part that may have them. False: out of memory; the connection is
+ * the link's now. */
+static bool read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
 {
     weir_slice args[] = {
         WEIR_SLICE_LIT("XREADGROUP"),
@@ -224,7 +225,7 @@ static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
         src->wants_room = src->wants_room || count == 0;
         weir_lock_give(&src->lock);
         if (count == 0) {
-            return;
+            return true;
         }
         count = count > READ_COUNT_MAX ? READ_COUNT_MAX : count;
         count = count > by_bytes ? (by_bytes == 0 ? 1 : by_bytes) : count;
@@ -233,13 +234,14 @@ static void read_ask(weir_redis_src *src, weir_redis_part *part, int64_t now)
         if (weir_redis_conn_add(part->conn, args, sizeof(args) / sizeof(args[0])) !=
             WEIR_OK) {
             weir_redis_part_down(src, part);
-            return;
+            return false;
         }
         if (part->n_reads == 0) {
             part->answer_until_us = now + READ_ANSWER_US;
         }
         part->n_reads++;
     }
+    return true;
 }
 
 /*
@@ -272,7 +274,9 @@ static void read_receive(weir_redis_src *src, weir_redis_part *part, bool may_as
         }
         weir_redis_conn_back(part->conn, reply);
         if (st == WEIR_OK && may_ask) {
-            read_ask(src, part, now);
+            if (!read_ask(src, part, now)) {
+                return;
+            }
             st = weir_redis_conn_push(part->conn, &err);
         }
     }
@@ -308,15 +312,14 @@ static void read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
         if (!weir_redis_part_is_ready(src, part)) {
             continue;
         }
-        if (may_ask) {
-            read_ask(src, part, now);
-        }
-        if (weir_redis_conn_is_open(part->conn) &&
-            weir_redis_conn_unsent(part->conn) > 0) {
-            read_receive(src, part, may_ask);
-        }
-        if (!weir_redis_conn_is_open(part->conn)) {
+        if (may_ask && !read_ask(src, part, now)) {
             continue;
+        }
+        if (weir_redis_conn_unsent(part->conn) > 0) {
+            read_receive(src, part, may_ask);
+            if (!weir_redis_part_is_ready(src, part)) { /* else it is the link's */
+                continue;
+            }
         }
         if (part->n_reads > 0 && now > part->answer_until_us) {
             weir_redis_trouble(src, part, WEIR_TROUBLE_UNREACHABLE,
