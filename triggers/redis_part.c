@@ -174,7 +174,12 @@ void weir_redis_part_done(weir_redis_src *src, const weir_receipt *receipts, siz
         }
     }
     src->stat.n_commits += n > 0;
+    const bool is_room_back = weir_redis_room_is_back_locked(src);
+
     weir_lock_give(&src->lock);
+    if (is_room_back) {
+        weir_redis_wake_intake(src);
+    }
 }
 
 static void part_news_locked(weir_redis_src *src, weir_redis_news *news)

@@ -101,6 +101,28 @@ static void whoever_found_no_room_is_told_once_when_there_is_some(void **state)
     world_end(&w);
 }
 
+static void room_that_a_settler_makes_wakes_the_intake(void **state)
+{
+    weir_receipt receipts[64];
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    world_hold(&w.parts[0], 64);
+    for (size_t i = 0; i < 64; i++) {
+        receipts[i] = (weir_receipt){ .pos = { 7, i } };
+    }
+    w.parts[0].stat.n_unacked = 64;
+    w.src.wants_room = true;
+    weir_redis_part_done(&w.src, receipts, 1); /* too few to ask for */
+    assert_false(world_is_woken(&w));
+    weir_redis_part_done(&w.src, receipts + 1, 63);
+    assert_true(world_is_woken(&w));
+    assert_false(w.src.wants_room);
+    assert_int_equal(w.src.n_finished, 64);
+    world_end(&w);
+}
+
 static void a_window_that_is_finished_at_once_grows_fourfold(void **state)
 {
     world w;
@@ -187,6 +209,7 @@ int main(void)
         cmocka_unit_test(room_for_a_few_is_no_room_while_much_is_here),
         cmocka_unit_test(a_full_stream_leaves_the_other_its_share),
         cmocka_unit_test(whoever_found_no_room_is_told_once_when_there_is_some),
+        cmocka_unit_test(room_that_a_settler_makes_wakes_the_intake),
         cmocka_unit_test(a_window_that_is_finished_at_once_grows_fourfold),
         cmocka_unit_test(a_slow_function_has_a_small_window),
         cmocka_unit_test(many_acknowledgements_are_due_at_once_and_few_soon),
