@@ -61,6 +61,7 @@ void weir_call_begin(weir_call *call, const weir_event *ev, weir_arena *arena,
     /* a fence may cancel at this moment */
     atomic_store_explicit(&call->is_cancelled, false, memory_order_relaxed);
     atomic_init(&call->join, 0);
+    call->lent = NULL;
     call->outs = NULL;
     call->outs_end = &call->outs;
     call->n_outs = 0;
@@ -89,6 +90,10 @@ bool weir_call_returned(weir_call *call, weir_verdict verdict)
 
     if (verdict != WEIR_PENDING) {
         bits |= WEIR_CALL_COMPLETED;
+    } else if (call->lent != NULL) {
+        /* The value must outlive this return; the thread goes on to other events. */
+        weir_arena_take(call->ev->arena, call->lent);
+        call->lent = NULL;
     }
     seen = atomic_fetch_or_explicit(&call->join, bits, memory_order_acq_rel);
     WEIR_ASSERT((seen & WEIR_CALL_RETURNED) == 0);

@@ -48,6 +48,9 @@ enum { WEIR_CALL_RETURNED = 1, WEIR_CALL_COMPLETED = 2, WEIR_CALL_VERDICT_SHIFT 
 struct weir_call {
     const weir_event *ev;
     weir_arena *arena; /* outputs; the job's */
+    /* What the event's value was decoded into, if that is the thread's and not the event's
+     * own: a call that goes pending takes it along. */
+    weir_arena *lent;
     const weir_call_env *env;
     void *local;
     int attempt;         /* from 1 */

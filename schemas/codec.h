@@ -16,6 +16,7 @@
 #define WEIR_SCHEMAS_CODEC_H
 
 #include "schemas/event.h"
+#include "schemas/pick.h"
 #include "schemas/value.h"
 
 #define WEIR_JSON_DEPTH 128
@@ -40,6 +41,12 @@ typedef struct weir_codec_ops {
      * WEIR_ENOMEM, and ev is as it was.
      */
     weir_status (*decode)(weir_event *ev, weir_err *err);
+    /*
+     * What weir_val_key() would say of the value at p, without decoding: see pick.h. A
+     * tombstone has no value. NULL: the format gives none.
+     */
+    weir_pick (*pick)(const weir_event *ev, const weir_pointer *p, weir_buf *scratch,
+                      weir_slice *out);
     /* Appends v in this format. Returns WEIR_EINVAL if it cannot be said in it. */
     weir_status (*encode)(const weir_value *v, weir_buf *out, weir_err *err);
 } weir_codec_ops;

@@ -389,6 +389,31 @@ static weir_status ce_walk(weir_slice data, weir_err *err)
     return WEIR_OK;
 }
 
+/* Of the binary mode with a content-type of a kind that is decoded; the rest is seldom. */
+static weir_pick ce_pick(const weir_event *ev, const weir_pointer *p, weir_buf *scratch,
+                         weir_slice *out)
+{
+    if (ev->is_object) {
+        return weir_codec_json.pick(ev, p, scratch, out);
+    }
+    if (ev->data.data == NULL) {
+        return WEIR_PICK_NONE;
+    }
+    const weir_slice type = weir_ce_content_type(ev);
+
+    if (type.data == NULL || weir_ce_mode_by(ev, type) != WEIR_CE_BINARY) {
+        return WEIR_PICK_DOUBT;
+    }
+    switch (weir_ce_data_format(type)) {
+    case WEIR_FORMAT_JSON:
+        return weir_json_pick(ev->data, p, out);
+    case WEIR_FORMAT_MSGPACK:
+        return weir_msgpack_pick(ev->data, p, scratch, out);
+    default:
+        return WEIR_PICK_DOUBT;
+    }
+}
+
 /* Writes the members of v; binary data goes into data_base64. */
 static void ce_write(weir_writer *w, const weir_value *v)
 {
@@ -461,5 +486,6 @@ const weir_codec_ops weir_codec_cloudevents = {
     .gives_value = true,
     .walk = ce_walk,
     .decode = ce_decode,
+    .pick = ce_pick,
     .encode = ce_encode,
 };

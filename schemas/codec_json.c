@@ -249,6 +249,13 @@ static weir_status json_decode(weir_event *ev, weir_err *err)
     return weir_codec_decode_whole(ev, weir_json_tree, err);
 }
 
+static weir_pick json_pick(const weir_event *ev, const weir_pointer *p,
+                           weir_buf *scratch, weir_slice *out)
+{
+    (void)scratch;
+    return ev->data.data == NULL ? WEIR_PICK_NONE : weir_json_pick(ev->data, p, out);
+}
+
 static weir_status json_encode(const weir_value *v, weir_buf *out, weir_err *err)
 {
     return weir_writer_encode(v, WEIR_FORMAT_JSON, out, err);
@@ -261,6 +268,7 @@ const weir_codec_ops weir_codec_json = {
     .gives_value = true,
     .walk = json_walk_slot,
     .decode = json_decode,
+    .pick = json_pick,
     .encode = json_encode,
 };
 

@@ -100,6 +100,14 @@ static weir_status msgpack_decode(weir_event *ev, weir_err *err)
         ev, ev->is_object ? weir_json_tree : weir_msgpack_tree, err);
 }
 
+static weir_pick msgpack_pick(const weir_event *ev, const weir_pointer *p,
+                              weir_buf *scratch, weir_slice *out)
+{
+    return ev->data.data == NULL ? WEIR_PICK_NONE
+           : ev->is_object       ? weir_json_pick(ev->data, p, out)
+                                 : weir_msgpack_pick(ev->data, p, scratch, out);
+}
+
 static weir_status msgpack_encode(const weir_value *v, weir_buf *out, weir_err *err)
 {
     return weir_writer_encode(v, WEIR_FORMAT_MSGPACK, out, err);
@@ -112,5 +120,6 @@ const weir_codec_ops weir_codec_msgpack = {
     .gives_value = true,
     .walk = msgpack_walk_slot,
     .decode = msgpack_decode,
+    .pick = msgpack_pick,
     .encode = msgpack_encode,
 };

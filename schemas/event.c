@@ -40,6 +40,15 @@ static void event_drop_value(weir_event *ev)
     ev->value_borrows = false;
 }
 
+void weir_ev_forget(weir_event *ev)
+{
+    event_drop_value(ev);
+    ev->is_decoded = false;
+    ev->attrs = NULL;
+    ev->n_attrs = 0;
+    ev->payload = WEIR_SLICE_NONE;
+}
+
 static void event_drop_native(weir_event *ev)
 {
     if (ev->native != NULL && ev->natives_free != NULL) {
@@ -138,7 +147,7 @@ static size_t event_own_bytes(const weir_event *ev)
 {
     size_t n = ev->data.len + ev->key.len + 2;
 
-    for (size_t i = 0; i < ev->n_headers; i++) {
+    for (size_t i = 0; !ev->has_own_headers && i < ev->n_headers; i++) {
         n += strlen(ev->headers[i].name) + ev->headers[i].value.len + 2;
     }
     return n;
@@ -161,10 +170,8 @@ static bool event_move(const char **s, weir_slice from, weir_slice to)
  * Attributes of the binary mode are views of headers; what came from elsewhere stays. Name and
  * value may be of two headers: of a name that comes twice the last value counts.
  */
-static void event_move_attrs(weir_event *ev, weir_slice data,
-                             const weir_header *headers)
+static void event_move_attrs(weir_event *ev, const weir_header *headers)
 {
-    (void)event_move(&ev->payload.data, data, ev->data);
     for (size_t i = 0; i < ev->n_attrs; i++) {
         weir_header *attr = &ev->attrs[i];
         bool has_name = false;
@@ -189,6 +196,7 @@ weir_status weir_ev_own(weir_event *ev)
 {
     weir_header *old = NULL;
     weir_slice data = ev->data;
+    size_t n_headers;
     char *at = NULL;
 
     if (ev->native == NULL) {
@@ -197,30 +205,28 @@ weir_status weir_ev_own(weir_event *ev)
     if (!weir_ev_look(ev)) {
         return WEIR_ENOMEM;
     }
+    n_headers = ev->has_own_headers ? 0 : ev->n_headers;
     at = weir_arena_alloc(ev->arena, event_own_bytes(ev));
-    old = ev->n_headers == 0
-              ? NULL
-              : weir_arena_alloc(ev->arena, ev->n_headers * sizeof(*old));
-    if (at == NULL || (old == NULL && ev->n_headers > 0)) {
+    old = n_headers == 0 ? NULL : weir_arena_alloc(ev->arena, n_headers * sizeof(*old));
+    if (at == NULL || (old == NULL && n_headers > 0)) {
         return WEIR_ENOMEM;
     }
-    if (ev->n_headers > 0) {
-        memcpy(old, ev->headers, ev->n_headers * sizeof(*old));
+    if (n_headers > 0) {
+        memcpy(old, ev->headers, n_headers * sizeof(*old));
     }
     if (ev->value_borrows) {
-        event_drop_value(ev);
-        ev->is_decoded = false;
-        ev->attrs = NULL;
-        ev->n_attrs = 0;
-        ev->payload = WEIR_SLICE_NONE;
+        weir_ev_forget(ev);
     }
     ev->data = event_put(&at, ev->data);
     ev->key = event_put(&at, ev->key);
-    for (size_t i = 0; i < ev->n_headers; i++) {
+    for (size_t i = 0; i < n_headers; i++) {
         ev->headers[i].name = event_put(&at, weir_slice_of(old[i].name)).data;
         ev->headers[i].value = event_put(&at, old[i].value);
     }
-    event_move_attrs(ev, data, old);
+    (void)event_move(&ev->payload.data, data, ev->data);
+    if (n_headers > 0) {
+        event_move_attrs(ev, old);
+    }
     event_drop_native(ev);
     return WEIR_OK;
 }

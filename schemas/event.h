@@ -59,6 +59,7 @@ struct weir_event {
     /* in order, repeated ones too; in the arena, or late_headers */
     weir_header *headers;
     size_t n_headers;
+    bool has_own_headers;      /* their names and values are in the arena too */
     atomic_int headers_state;  /* see weir_ev_look */
     weir_header *late_headers; /* on the heap: found when somebody asked; or NULL */
     /* Sets late_headers, which may stay NULL, and n_headers; false: out of memory. */
@@ -129,6 +130,9 @@ void weir_ev_natives_flush(weir_ev_natives *natives);
  * Returns: WEIR_OK or WEIR_ENOMEM (the event is as it was).
  */
 weir_status weir_ev_own(weir_event *ev);
+
+/* Drops what a codec has made of the event: it may be decoded again. */
+void weir_ev_forget(weir_event *ev);
 
 /* Marks the event as faulty; the text is copied into the arena (cut to 1,000 bytes). */
 void weir_ev_fault(weir_event *ev, weir_fault fault, const char *fmt, ...)

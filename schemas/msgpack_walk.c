@@ -9,28 +9,11 @@
 #include "schemas/msgpack_walk.h"
 
 #include "schemas/keyset.h"
+#include "schemas/msgpack_token.h"
 #include "worker/base/check.h"
 #include "worker/base/hash.h"
 
 enum { DUPLICATE_LEVELS = 2 };
-
-typedef enum token_kind {
-    TOKEN_OTHER, /* nil, bool, float, bin, ext: told apart by their bytes as they are */
-    TOKEN_INT,
-    TOKEN_STR,
-    TOKEN_ARRAY,
-    TOKEN_MAP,
-    TOKEN_WRONG
-} token_kind;
-
-/* A value's head taken apart. */
-typedef struct walk_token {
-    token_kind kind;
-    size_t n_head; /* bytes of the head: type, and length or number */
-    size_t n_body; /* bytes behind it */
-    uint64_t n;    /* elements of an array, pairs of a map; an integer's 64 bits */
-    bool is_negative;
-} walk_token;
 
 typedef struct walk_level {
     uint64_t n_left; /* values still to come */
@@ -47,129 +30,6 @@ typedef struct msgpack_walk {
     weir_keyset sets[DUPLICATE_LEVELS];
 } msgpack_walk;
 
-static uint64_t token_big(const unsigned char *p, size_t n)
-{
-    uint64_t v = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        v = v << 8 | p[i];
-    }
-    return v;
-}
-
-/* Heads with one length: str, bin (8, 16, 32 bits), ext with its type byte. */
-static walk_token token_sized(token_kind kind, const unsigned char *p, size_t n_len,
-                              size_t n_more)
-{
-    return (walk_token){ .kind = kind,
-                         .n_head = 1 + n_len,
-                         .n_body = (size_t)token_big(p + 1, n_len) + n_more };
-}
-
-static walk_token token_integer(const unsigned char *p, size_t n, bool is_signed)
-{
-    uint64_t v = token_big(p + 1, n);
-    unsigned shift = (unsigned)(64 - 8 * n);
-    bool is_negative = is_signed && (p[1] & 0x80) != 0;
-
-    if (is_negative && shift > 0) {
-        v |= UINT64_MAX << (64 - shift);
-    }
-    return (walk_token){
-        .kind = TOKEN_INT, .n_head = 1 + n, .n = v, .is_negative = is_negative
-    };
-}
-
-/* Bytes of the head of each type from 0xC0 to 0xDF. */
-static const unsigned char token_heads[32] = {
-    1, 1, 1, 1,    /* nil, never used, false, true */
-    2, 3, 5,       /* bin 8, 16, 32 */
-    2, 3, 5,       /* ext 8, 16, 32 */
-    5, 9,          /* float 32, 64 */
-    2, 3, 5, 9,    /* uint 8 to 64 */
-    2, 3, 5, 9,    /* int 8 to 64 */
-    1, 1, 1, 1, 1, /* fixext 1 to 16 */
-    2, 3, 5,       /* str 8, 16, 32 */
-    3, 5, 3, 5,    /* array 16, 32, map 16, 32 */
-};
-
-/* The types 0xC0 to 0xDF; the head is there in full. */
-static walk_token token_typed(const unsigned char *p)
-{
-    unsigned char c = *p;
-
-    switch (c) {
-    case 0xC1:
-        return (walk_token){ .kind = TOKEN_WRONG };
-    case 0xC4:
-    case 0xC5:
-    case 0xC6:
-        return token_sized(TOKEN_OTHER, p, (size_t)1 << (c - 0xC4), 0);
-    case 0xC7:
-    case 0xC8:
-    case 0xC9:
-        return token_sized(TOKEN_OTHER, p, (size_t)1 << (c - 0xC7), 1);
-    case 0xCC:
-    case 0xCD:
-    case 0xCE:
-    case 0xCF:
-        return token_integer(p, (size_t)1 << (c - 0xCC), false);
-    case 0xD0:
-    case 0xD1:
-    case 0xD2:
-    case 0xD3:
-        return token_integer(p, (size_t)1 << (c - 0xD0), true);
-    case 0xD4:
-    case 0xD5:
-    case 0xD6:
-    case 0xD7:
-    case 0xD8:
-        return (walk_token){ .n_head = 1, .n_body = 1 + ((size_t)1 << (c - 0xD4)) };
-    case 0xD9:
-    case 0xDA:
-    case 0xDB:
-        return token_sized(TOKEN_STR, p, (size_t)1 << (c - 0xD9), 0);
-    case 0xDC:
-    case 0xDD:
-        return (walk_token){ .kind = TOKEN_ARRAY,
-                             .n_head = token_heads[c - 0xC0],
-                             .n = token_big(p + 1, (size_t)2 << (c - 0xDC)) };
-    case 0xDE:
-    case 0xDF:
-        return (walk_token){ .kind = TOKEN_MAP,
-                             .n_head = token_heads[c - 0xC0],
-                             .n = token_big(p + 1, (size_t)2 << (c - 0xDE)) };
-    default:
-        return (walk_token){ .n_head = token_heads[c - 0xC0] };
-    }
-}
-
-/* The value at p, whose head is there in full. */
-static inline walk_token token_at(const unsigned char *p)
-{
-    unsigned char c = *p;
-
-    if (c < 0x80) {
-        return (walk_token){ .kind = TOKEN_INT, .n_head = 1, .n = c };
-    }
-    if (c < 0x90) {
-        return (walk_token){ .kind = TOKEN_MAP, .n_head = 1, .n = c & 0x0F };
-    }
-    if (c < 0xA0) {
-        return (walk_token){ .kind = TOKEN_ARRAY, .n_head = 1, .n = c & 0x0F };
-    }
-    if (c < 0xC0) {
-        return (walk_token){ .kind = TOKEN_STR, .n_head = 1, .n_body = c & 0x1F };
-    }
-    if (c < 0xE0) {
-        return token_typed(p);
-    }
-    return (walk_token){ .kind = TOKEN_INT,
-                         .n_head = 1,
-                         .n = (uint64_t)(int64_t)(int8_t)c,
-                         .is_negative = true };
-}
-
 static bool walk_fail(msgpack_walk *w, const unsigned char *at, const char *text)
 {
     w->st = weir_fail(w->err, WEIR_EDATA, "msgpack: byte %zu: %s",
@@ -178,7 +38,7 @@ static bool walk_fail(msgpack_walk *w, const unsigned char *at, const char *text
 }
 
 /* What makes a key: an integer's sign and 64 bits, a str's text, else all of its bytes. */
-static weir_slice walk_key_bytes(const unsigned char *p, walk_token token,
+static weir_slice walk_key_bytes(const unsigned char *p, msgpack_token token,
                                  char number[9])
 {
     if (token.kind == TOKEN_INT) {
@@ -197,8 +57,8 @@ static bool walk_key_same(const void *ctx, weir_keyset_key a, weir_keyset_key b)
     const msgpack_walk *w = ctx;
     char number_a[9];
     char number_b[9];
-    walk_token ta = token_at(w->begin + a.at);
-    walk_token tb = token_at(w->begin + b.at);
+    msgpack_token ta = token_at(w->begin + a.at);
+    msgpack_token tb = token_at(w->begin + b.at);
 
     return ta.kind == tb.kind &&
            weir_slice_eq(walk_key_bytes(w->begin + a.at, ta, number_a),
@@ -217,7 +77,8 @@ static uint64_t walk_key_hash(const void *ctx, weir_keyset_key key)
 
 static const weir_keyset_ops walk_key_ops = { walk_key_same, walk_key_hash };
 
-static bool walk_key_is_new(msgpack_walk *w, const unsigned char *p, walk_token token)
+static bool walk_key_is_new(msgpack_walk *w, const unsigned char *p,
+                            msgpack_token token)
 {
     char number[9];
     weir_slice s = walk_key_bytes(p, token, number);
@@ -241,7 +102,7 @@ static bool walk_key_is_new(msgpack_walk *w, const unsigned char *p, walk_token 
     }
 }
 
-static bool walk_open(msgpack_walk *w, const unsigned char *p, walk_token token)
+static bool walk_open(msgpack_walk *w, const unsigned char *p, msgpack_token token)
 {
     bool is_map = token.kind == TOKEN_MAP;
     uint64_t n_values = is_map ? token.n * 2 : token.n;
@@ -324,10 +185,10 @@ static bool walk_value(msgpack_walk *w, const unsigned char **at)
     size_t left = (size_t)(w->end - p);
     bool is_key = false;
 
-    if (left == 0 || (*p >= 0xC0 && *p < 0xE0 && left < token_heads[*p - 0xC0])) {
+    if (!token_is_whole(p, left)) {
         return walk_fail(w, p, "the bytes end inside a value");
     }
-    walk_token token = token_at(p);
+    msgpack_token token = token_at(p);
 
     if (token.kind == TOKEN_WRONG) {
         return walk_fail(w, p, "0xc1 begins no value");
@@ -395,7 +256,7 @@ weir_slice weir_msgpack_span(weir_slice bytes, const char *at)
     uint64_t n_left = 1;
 
     for (; n_left > 0 && p < end; n_left--) {
-        walk_token token = token_at(p);
+        msgpack_token token = token_at(p);
 
         p += token.n_head + token.n_body;
         n_left += token.kind == TOKEN_MAP     ? token.n * 2

@@ -12,18 +12,6 @@
 
 #define POINTER_STACK 256
 
-typedef struct pointer_token {
-    weir_slice name; /* with ~0 and ~1 replaced */
-    bool is_index;
-    size_t index;
-} pointer_token;
-
-struct weir_pointer {
-    size_t n;
-    pointer_token *tokens;
-    char *text; /* the names */
-};
-
 static bool pointer_index(weir_slice s, size_t *out)
 {
     size_t v = 0;
@@ -199,7 +187,7 @@ void weir_pointer_free(weir_pointer *p)
 const weir_value *weir_val_find(const weir_value *v, const weir_pointer *p)
 {
     for (size_t i = 0; i < p->n && v != NULL; i++) {
-        const pointer_token *token = &p->tokens[i];
+        const weir_pointer_token *token = &p->tokens[i];
         const weir_value *member = weir_val_member(v, token->name);
 
         v = member == NULL && token->is_index ? weir_val_item(v, token->index) : member;

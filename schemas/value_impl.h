@@ -16,6 +16,19 @@
 
 #define WEIR_VALUE_MSGPACK ((uintptr_t)1)
 
+/* A step of a pointer. */
+typedef struct weir_pointer_token {
+    weir_slice name; /* with ~0 and ~1 replaced */
+    bool is_index;   /* the name is a number that may stand for an item, too */
+    size_t index;
+} weir_pointer_token;
+
+struct weir_pointer {
+    size_t n;
+    weir_pointer_token *tokens;
+    char *text; /* the names */
+};
+
 static inline const weir_value *weir_value_tag(const void *node, uintptr_t tag)
 {
     WEIR_DCHECK(((uintptr_t)node & 7) == 0);

@@ -12,13 +12,11 @@
 #include "worker/base/log.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define READ_EVENT_COST 400 /* what the client keeps for a record beyond its bytes */
 #define READ_MISSING_US 3000000
-#define READ_BARE                                                                      \
-    16 /* records without headers in a row, until they are looked at late */
+#define READ_FETCH_AHEAD 4 /* messages */
 
 /* Messages that events have borrowed. Any thread: mostly one that did not fetch them. */
 static void read_give_back(void *owner, void *const *msgs, size_t n)
@@ -34,88 +32,6 @@ static void read_give_back(void *owner, void *const *msgs, size_t n)
 
 /* -------------------------------------------------------------- messages to events ---- */
 
-/*
- * Looking for headers costs the client an allocation and a tenth of all that an event costs,
- * even where there are none. So in a partition where the last ones had none, most are looked at
- * when somebody asks. Now and then one is looked at here, because what headers take belongs
- * into the budget: where they begin to come, this ends.
- */
-static bool read_is_late(weir_kafka_part *part, int64_t offset)
-{
-    if (part->n_bare < READ_BARE) {
-        return false;
-    }
-    if (part->n_bare == READ_BARE) {
-        /* how many are next, from 32 to 63: not in step with anything of the user's */
-        const uint32_t mixed = (uint32_t)offset * 2654435761u;
-
-        part->n_bare += 32 + (mixed >> 27);
-    }
-    part->n_bare--;
-    return part->n_bare > READ_BARE;
-}
-
-static bool read_find_headers(weir_event *ev)
-{
-    const rd_kafka_message_t *msg = ev->native;
-    rd_kafka_headers_t *headers;
-
-    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return true; /* none */
-    }
-    const size_t n = rd_kafka_header_cnt(headers);
-    weir_header *out = malloc((n + 1) * sizeof(*out));
-
-    if (out == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const void *value;
-        size_t len;
-
-        rd_kafka_header_get_all(headers, i, &out[i].name, &value, &len);
-        out[i].value = (weir_slice){ value, len };
-    }
-    ev->late_headers = out;
-    ev->n_headers = n;
-    return true;
-}
-
-static bool read_headers(weir_event *ev, weir_kafka_part *part,
-                         const rd_kafka_message_t *msg)
-{
-    rd_kafka_headers_t *headers;
-
-    if (read_is_late(part, msg->offset)) {
-        ev->headers_find = read_find_headers;
-        atomic_init(&ev->headers_state, WEIR_HEADERS_LATE);
-        return true;
-    }
-
-    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        part->n_bare += part->n_bare < READ_BARE;
-        return true; /* none */
-    }
-    part->n_bare = 0;
-    const size_t n = rd_kafka_header_cnt(headers);
-    weir_header *out = weir_arena_alloc(ev->arena, n * sizeof(*out));
-
-    if (out == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const void *value;
-        size_t len;
-
-        rd_kafka_header_get_all(headers, i, &out[i].name, &value, &len);
-        out[i].value = (weir_slice){ value, len };
-        ev->bytes += strlen(out[i].name) + len + sizeof(*out);
-    }
-    ev->headers = out;
-    ev->n_headers = n;
-    return true;
-}
-
 /* Makes the event of a message, which it then owns. False: out of memory, caller keeps msg. */
 static bool read_fill(weir_kafka_reader *src, weir_event *ev, weir_kafka_part *part,
                       rd_kafka_message_t *msg)
@@ -125,7 +41,7 @@ static bool read_fill(weir_kafka_reader *src, weir_event *ev, weir_kafka_part *p
     ev->bytes = msg->len + msg->key_len + READ_EVENT_COST;
     ev->data = (weir_slice){ msg->payload, msg->len };
     ev->key = (weir_slice){ msg->key, msg->key_len };
-    if (!read_headers(ev, part, msg)) {
+    if (!weir_kafka_read_headers(ev, part, msg)) {
         return false;
     }
     const int64_t time_ms = rd_kafka_message_timestamp(msg, &type);
@@ -531,6 +447,10 @@ size_t weir_kafka_read_events(weir_kafka_reader *src, weir_event *const *evs,
         const size_t n = read_batch(src, most);
 
         for (size_t i = 0; i < n; i++) {
+            if (i + READ_FETCH_AHEAD < n) {
+                /* Another thread has made it: the processor is told in time. */
+                __builtin_prefetch(src->batch[i + READ_FETCH_AHEAD]);
+            }
             read_take_one(src, &take, src->batch[i]);
         }
         if (n < most) {

@@ -5,6 +5,7 @@
  *
  *     kafka_source.c   the contract: open, read, hold, ack, stat, close
  *     kafka_read.c     messages to events, errors to troubles
+ *     kafka_look.c     the headers of records
  *     kafka_place.c    positions that do not work any more
  *     kafka_group.c    rebalances and commits
  *     kafka_start.c    where an assigned partition starts
@@ -301,6 +302,13 @@ void weir_kafka_map_drop(weir_kafka_reader *src, weir_kafka_part *part,
 /* The broker takes less than was sent with that commit. True: less is sent from now on. */
 bool weir_kafka_map_too_large(weir_kafka_reader *src,
                               const rd_kafka_topic_partition_list_t *list);
+
+/* ---------------------------------------------------------------------- kafka_look ---- */
+
+/* Fills in the headers of an event, or sees to it that they are found when somebody asks. False:
+ * out of memory. */
+bool weir_kafka_read_headers(weir_event *ev, weir_kafka_part *part,
+                             rd_kafka_message_t *msg);
 
 /* ---------------------------------------------------------------------- kafka_read ---- */
 

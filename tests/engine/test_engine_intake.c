@@ -98,19 +98,21 @@ static void engine_makes_what_does_not_decode_a_dead_letter(void **state)
 
     (void)state;
     assert_int_equal(weir_pointer_new("/id", &pointer, &err), WEIR_OK);
-    /* decoded on intake, for the key, and on the pool thread, for the function */
-    for (int i = 0; i < 2; i++) {
+    /* on the pool thread, for the function, with and without a key in its bytes; on intake,
+     * where the key cannot be picked out of them */
+    for (int i = 0; i < 3; i++) {
+        const char *bad = i == 2 ? "{\"i\\u0064\": 1" : "{\"id\": 1";
         rig r;
 
         weir_rig_open(&r);
         r.subs[0].codec = &weir_codec_json;
-        r.subs[0].key_pointer = i == 0 ? pointer : NULL;
+        r.subs[0].key_pointer = i != 1 ? pointer : NULL;
         weir_rig_start(&r);
-        weir_rig_put(&r, "in", 0, "k", "{\"id\": 1");
+        weir_rig_put(&r, "in", 0, "k", bad);
         weir_rig_put(&r, "in", 0, "k", "{\"id\": 1}");
         RIG_WAIT(weir_rig_count(&r, RIG_DEAD) == 1);
         RIG_WAIT(weir_rig_count(&r, "out") == 1);
-        assert_string_equal(weir_rig_text(&r, RIG_DEAD, 0), "{\"id\": 1");
+        assert_string_equal(weir_rig_text(&r, RIG_DEAD, 0), bad);
         assert_string_equal(weir_rig_header(&r, RIG_DEAD, 0, "weir.reason"), "decode");
         assert_true(weir_rig_header(&r, RIG_DEAD, 0, "__dlq.errors.message")[0] !=
                     '\0');
@@ -118,6 +120,157 @@ static void engine_makes_what_does_not_decode_a_dead_letter(void **state)
         weir_rig_close(&r);
     }
     weir_pointer_free(pointer);
+}
+
+/* What holds the events of one customer, and what has been seen of values. */
+typedef struct gate {
+    atomic_bool is_open;
+    atomic_uint n_calls;
+} gate;
+
+/* Customer 1 waits for the gate. */
+static weir_verdict gate_fn(void *arg, weir_call *call)
+{
+    gate *g = arg;
+    int64_t id = 0;
+
+    if (!weir_val_int(weir_val_at(call->ev->value, "/id"), &id)) {
+        return WEIR_REJECT;
+    }
+    while (id == 1 && !atomic_load(&g->is_open)) {
+        weir_rig_breathe();
+    }
+    return weir_rig_echo(NULL, call);
+}
+
+static void engine_lets_what_does_not_decode_wait_for_its_lane(void **state)
+{
+    weir_pointer *pointer = NULL;
+    gate g = { 0 };
+    rig r;
+
+    (void)state;
+    assert_int_equal(weir_pointer_new("/id", &pointer, NULL), WEIR_OK);
+    weir_rig_open(&r);
+    r.functions[0] = (rig_function){ .fn = gate_fn, .arg = &g };
+    r.subs[0].codec = &weir_codec_json;
+    r.subs[0].key_pointer = pointer;
+    weir_rig_start(&r);
+    weir_rig_put(&r, "in", 0, "k", "{\"id\":1}");
+    weir_rig_put(&r, "in", 0, "k", "{\"id\":1,\"n\":}");
+    weir_rig_put(&r, "in", 0, "k", "{\"id\":1,\"n\":3}");
+    for (int i = 0; i < 100; i++) {
+        weir_rig_put(&r, "in", 0, "k", "{\"id\":2}");
+    }
+    RIG_WAIT(weir_rig_count(&r, "out") == 100);
+    assert_int_equal(weir_rig_count(&r, RIG_DEAD), 0);
+    atomic_store(&g.is_open, true);
+    RIG_WAIT(weir_rig_committed(&r, 0) == 103);
+    assert_string_equal(weir_rig_text(&r, RIG_DEAD, 0), "{\"id\":1,\"n\":}");
+    assert_string_equal(weir_rig_text(&r, "out", 100), "{\"id\":1}");
+    assert_string_equal(weir_rig_text(&r, "out", 101), "{\"id\":1,\"n\":3}");
+    weir_rig_close(&r);
+    weir_pointer_free(pointer);
+}
+
+/* The first attempt at each event fails; at every one the value is that of its bytes: a digit,
+ * which is an integer in both formats. */
+static weir_verdict twice_fn(void *arg, weir_call *call)
+{
+    const int64_t base = call->ev->partition == 0 ? '0' : 0;
+    gate *g = arg;
+    int64_t n = -1;
+
+    atomic_fetch_add(&g->n_calls, 1);
+    if (!weir_val_int(call->ev->value, &n) || n + base != call->ev->data.data[0]) {
+        atomic_store(&g->is_open, true);
+    }
+    return call->attempt == 1 ? WEIR_RETRY : weir_rig_echo(NULL, call);
+}
+
+static void engine_gives_every_attempt_the_value(void **state)
+{
+    static const weir_codec_ops *const codecs[] = { &weir_codec_json,
+                                                    &weir_codec_msgpack };
+
+    (void)state;
+    for (int32_t i = 0; i < 2; i++) { /* each format has a partition of its own */
+        gate g = { 0 };
+        rig r;
+
+        weir_rig_open(&r);
+        r.n_partitions = 2;
+        r.functions[0] = (rig_function){ .fn = twice_fn, .arg = &g };
+        r.subs[0].codec = codecs[i];
+        weir_rig_start(&r);
+        for (int k = 0; k < 20; k++) {
+            const char data[] = { (char)('0' + k % 10), '\0' };
+
+            weir_rig_put(&r, "in", i, data, data);
+        }
+        RIG_WAIT(weir_rig_committed(&r, i) == 20);
+        assert_int_equal(weir_rig_count(&r, "out"), 20);
+        assert_int_equal(atomic_load(&g.n_calls), 40);
+        assert_false(atomic_load(&g.is_open));
+        weir_rig_close(&r);
+    }
+}
+
+#define N_KEPT 50
+
+/* Calls that stay open, in the order of the numbers in their events. */
+typedef struct kept {
+    weir_call *calls[N_KEPT];
+    atomic_uint n;
+} kept;
+
+static weir_verdict keep_fn(void *arg, weir_call *call)
+{
+    kept *k = arg;
+    int64_t n = 0;
+
+    if (!weir_val_int(weir_val_at(call->ev->value, "/n"), &n) || n < 0 || n >= N_KEPT) {
+        return WEIR_REJECT;
+    }
+    k->calls[n] = call;
+    atomic_fetch_add(&k->n, 1);
+    return WEIR_PENDING;
+}
+
+static void engine_keeps_the_values_of_calls_that_are_pending(void **state)
+{
+    kept k = { .n = 0 };
+    rig r;
+
+    (void)state;
+    weir_rig_open(&r);
+    r.functions[0] = (rig_function){ .fn = keep_fn, .arg = &k };
+    r.subs[0].codec = &weir_codec_json;
+    r.subs[0].order = WEIR_ORDER_NONE;
+    r.subs[0].concurrency = N_KEPT;
+    weir_rig_start(&r);
+    for (int i = 0; i < N_KEPT; i++) {
+        char data[64];
+
+        snprintf(data, sizeof(data), "{\"n\":%d,\"text\":\"number %d\"}", i, i);
+        weir_rig_put(&r, "in", 0, "k", data);
+    }
+    RIG_WAIT(atomic_load(&k.n) == N_KEPT);
+    for (int i = 0; i < N_KEPT; i++) {
+        const weir_value *value = k.calls[i]->ev->value;
+        weir_slice text = WEIR_SLICE_NONE;
+        char want[32];
+        int64_t n = -1;
+
+        snprintf(want, sizeof(want), "number %d", i);
+        assert_true(weir_val_int(weir_val_at(value, "/n"), &n) && n == i);
+        assert_true(weir_val_string(weir_val_at(value, "/text"), &text));
+        assert_true(weir_slice_is(text, want));
+        weir_call_complete(k.calls[i], weir_rig_echo(NULL, k.calls[i]));
+    }
+    RIG_WAIT(weir_rig_committed(&r, 0) == N_KEPT);
+    assert_int_equal(weir_rig_count(&r, "out"), N_KEPT);
+    weir_rig_close(&r);
 }
 
 static void put_hops(rig *r, const char *hops)
@@ -226,6 +379,9 @@ int main(void)
         cmocka_unit_test(engine_passes_events_that_its_filter_does_not_want),
         cmocka_unit_test(engine_orders_by_a_key_inside_the_payload),
         cmocka_unit_test(engine_makes_what_does_not_decode_a_dead_letter),
+        cmocka_unit_test(engine_lets_what_does_not_decode_wait_for_its_lane),
+        cmocka_unit_test(engine_gives_every_attempt_the_value),
+        cmocka_unit_test(engine_keeps_the_values_of_calls_that_are_pending),
         cmocka_unit_test(engine_ends_an_event_that_goes_round_in_a_loop),
         cmocka_unit_test(engine_hands_a_tombstone_to_the_function),
         cmocka_unit_test(engine_makes_an_event_over_the_limit_a_dead_letter),

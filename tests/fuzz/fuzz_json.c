@@ -5,8 +5,7 @@
  *
  *     fuzz_json -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/json
  */
-#include "schemas/codec.h"
-#include "worker/base/check.h"
+#include "tests/fuzz/pick_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     WEIR_ASSERT(walk == st ||
                 (walk == WEIR_OK && strstr(err.text, "infinity") != NULL));
+    pick_check(&weir_codec_json, &ev);
     if (st == WEIR_OK) {
         weir_buf out = { 0 };
         weir_json *again = NULL;

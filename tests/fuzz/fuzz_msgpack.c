@@ -5,8 +5,7 @@
  *
  *     fuzz_msgpack -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/msgpack
  */
-#include "schemas/codec.h"
-#include "worker/base/check.h"
+#include "tests/fuzz/pick_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weir_status st = weir_codec_msgpack.decode(&ev, NULL);
 
     WEIR_ASSERT(walk == st);
+    pick_check(&weir_codec_msgpack, &ev);
     if (st == WEIR_OK) {
         weir_buf out = { 0 };
 

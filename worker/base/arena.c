@@ -155,6 +155,27 @@ void weir_arena_trim(weir_arena *arena, const void *end)
     chunk->used = used;
 }
 
+void weir_arena_take(weir_arena *to, weir_arena *from)
+{
+    weir_arena_chunk *last = from->chunks;
+
+    if (last == NULL) {
+        return;
+    }
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    if (to->chunks == NULL) {
+        to->chunks = from->chunks;
+    } else { /* behind the one being filled */
+        last->next = to->chunks->next;
+        to->chunks->next = from->chunks;
+    }
+    to->n_bytes += from->n_bytes;
+    from->chunks = NULL;
+    from->n_bytes = 0;
+}
+
 void *weir_arena_zalloc(weir_arena *arena, size_t n)
 {
     void *data = weir_arena_alloc(arena, n);

@@ -39,6 +39,9 @@ void weir_arena_reset(weir_arena *arena);
  * piece is in the chunk being filled; else does nothing. */
 void weir_arena_trim(weir_arena *arena, const void *end);
 
+/* Everything that `from` has handed out is to's from here on; `from` is empty. */
+void weir_arena_take(weir_arena *to, weir_arena *from);
+
 /* n bytes aligned for any type, not zeroed; NULL: out of memory. n may be 0. */
 void *weir_arena_alloc(weir_arena *arena, size_t n);
 /* The same, zeroed. */

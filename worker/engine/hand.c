@@ -58,12 +58,12 @@ static void hand_refuse_bytes(weir_job *job, weir_status st, const weir_err *err
 
 /* Readies an attempt. False: it does not take place (its epoch is over, or it does not
  * decode) and the verdict is set. */
-static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
+static bool hand_begin(weir_hand *hand, weir_line *line, weir_job *job, int64_t now)
 {
     const weir_sub *sub = line->sub;
     const int64_t deadline = sub->timeout_us > 0 ? now + sub->timeout_us : WEIR_NEVER;
-    const weir_codec_ops *codec = job->ev.is_object ? &weir_codec_json : sub->codec;
     weir_err err WEIR_UNINIT; /* of a kibibyte, and hardly ever written */
+    weir_status st;
 
     if (job->call.arena != NULL) {
         weir_arena_reset(&job->out_arena);
@@ -80,13 +80,9 @@ static bool hand_begin(weir_line *line, weir_job *job, int64_t now)
     job->is_overrun_seen = false;
     atomic_store_explicit(&job->deadline_us, deadline, memory_order_relaxed);
     weir_job_move(job, WEIR_JOB_RUNNING);
-    if (codec->gives_value && !job->ev.is_decoded) {
-        const weir_status st = codec->decode(&job->ev, &err);
-
-        if (st != WEIR_OK) {
-            hand_refuse_bytes(job, st, &err);
-            return false;
-        }
+    if ((st = weir_hand_decode(hand, line, job, &err)) != WEIR_OK) {
+        hand_refuse_bytes(job, st, &err);
+        return false;
     }
     job->n_attempts++;
     job->last_ms = weir_line_wall_ms(line->e, now);
@@ -245,7 +241,7 @@ static bool hand_run_one(weir_hand *hand, size_t at, weir_job *job, void *local,
         return true;
     }
     weir_hand_note(hand->slot, job);
-    if (!hand_begin(line, job, now)) {
+    if (!hand_begin(hand, line, job, now)) {
         weir_journal_end(hand->slot);
         return true;
     }
@@ -256,14 +252,18 @@ static bool hand_run_one(weir_hand *hand, size_t at, weir_job *job, void *local,
     line->hops->run(line->host, local, &call, 1, &is_final);
     weir_journal_end(hand->slot);
     if (is_final) {
+        weir_hand_forget(job);
         hand->is_plain[at] =
             call->verdict == WEIR_DONE && call->n_outs == 0 && call->emit_errno == 0;
-    } else if (!hand->is_each) {
+        return true;
+    }
+    atomic_store_explicit(&line->has_pended, true, memory_order_relaxed);
+    if (!hand->is_each) {
         /* If it has completed meanwhile, its slot is given back before it is taken: the
          * thread's own slot keeps the sum from going below zero. */
         weir_flow_pend(line->flow, 1);
     }
-    return is_final;
+    return false;
 }
 
 /* This thread cannot run the function now: every job of the claim is UNAVAILABLE, but for those
@@ -272,8 +272,9 @@ static void hand_refuse(weir_hand *hand, weir_line *line, weir_job **jobs, size_
                         size_t n_slots, int64_t now)
 {
     for (size_t i = 0; i < n; i++) {
-        if (jobs[i]->behind == 0 && hand_begin(line, jobs[i], now)) {
+        if (jobs[i]->behind == 0 && hand_begin(hand, line, jobs[i], now)) {
             weir_call_returned(&jobs[i]->call, WEIR_UNAVAILABLE);
+            weir_hand_forget(jobs[i]);
         }
     }
     hand_over_own(hand, line, jobs, n, n_slots, now);
@@ -294,6 +295,7 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
     }
     hand->line = line;
     hand->is_each = n_slots > 1;
+    weir_hand_fetch(line, hand->jobs, n);
     if (n > 1) {
         weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
     }
@@ -337,7 +339,7 @@ static size_t hand_begin_all(weir_hand *hand, weir_line *line, size_t n, void *l
         weir_job *job = hand->jobs[n_begun];
 
         weir_hand_note(hand->slot, job); /* its bytes are decoded */
-        if (hand_begin(line, job, now)) {
+        if (hand_begin(hand, line, job, now)) {
             job->call.local = local;
             hand->calls[n_begun++] = &job->call;
             continue;
@@ -585,6 +587,7 @@ weir_hand *weir_hand_new(weir_pool *pool)
     hand->calls = calloc(hand->cap, sizeof(*hand->calls));
     hand->is_final = calloc(hand->cap, sizeof(*hand->is_final));
     hand->is_plain = calloc(hand->cap, sizeof(*hand->is_plain));
+    weir_arena_init(&hand->values, WEIR_HAND_VALUES);
     weir_lock_init(&hand->lock, WEIR_RANK_ENGINE);
     if (hand->locals == NULL || hand->jobs == NULL || hand->calls == NULL ||
         hand->is_final == NULL || hand->is_plain == NULL) {
@@ -605,6 +608,7 @@ void weir_hand_free(weir_hand *hand)
         free(hand->calls);
         free(hand->is_final);
         free(hand->is_plain);
+        weir_arena_fini(&hand->values);
         weir_lock_fini(&hand->lock);
         free(hand);
     }

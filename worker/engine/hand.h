@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hand - a handler thread and what it claims; shared by hand.c (claims and runs), hand_relief.c
- * (the tender's side of it) and pool.c (starts, tends and ends threads).
+ * (the tender's side of it), hand_value.c (what is decoded) and pool.c (starts, tends and ends threads).
  *
  * A claim may hold several jobs of one lane. Those behind one that does not end as DONE without
  * outputs are passed over, and go back unbegun with the verdicts of the others.
@@ -40,6 +40,8 @@ typedef struct weir_hand {
     /* of a claim: it has ended so that the next of its lane may begin */
     bool *is_plain;
     size_t cap;
+    /* the value of the event that runs, see weir_hand_decode() */
+    weir_arena values;
     weir_lock lock;     /* taken to end a claim, and by the tender to take from it */
     weir_line *line;    /* of the present claim */
     weir_line *owed;    /* it has promised to look at it next; NULL: none */
@@ -114,6 +116,20 @@ void weir_hand_note_own(weir_engine *e, weir_job *job, const weir_journal_slot *
 bool weir_hand_note_alone(weir_hand *hand, weir_line *line, weir_job *job);
 /* The first n of hand->calls are one batch: which of them ends the worker is not to be told. */
 void weir_hand_note_batch(weir_hand *hand, weir_line *line, size_t n);
+/* Bytes that a thread keeps for values. */
+#define WEIR_HAND_VALUES 16384
+
+/* -- hand_value.c -- */
+/* Has the processor fetch the payloads that are decoded next: asked for one after another each
+ * costs a wait. Before others may take them from the claim. */
+void weir_hand_fetch(const weir_line *line, weir_job *const *jobs, size_t n);
+/* Decodes the event of a call that begins, if that has not been done. */
+weir_status weir_hand_decode(weir_hand *hand, const weir_line *line, weir_job *job,
+                             weir_err *err);
+/* The call has ended, on the thread that began it. A next attempt decodes again. */
+void weir_hand_forget(weir_job *job);
+
+/* -- hand.c -- */
 /* Gives thread_fini what thread_init made. The hand's thread, at its end. */
 void weir_hand_fini_locals(weir_hand *hand);
 /* Takes from a claim what has been held up for a millisecond. True: something in it has not

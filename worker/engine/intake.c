@@ -22,70 +22,11 @@
 #define INTAKE_BATCH 1024     /* most events of one read */
 #define INTAKE_BATCH_MIN 64   /* where it begins: what is read sizes the next */
 #define INTAKE_WAIT_US 100000 /* of one read */
-#define INTAKE_OWN_NS 1000000 /* functions slower than this get copies, see below */
 #define INTAKE_STAT_US 1000000
 #define INTAKE_FULL_US 5000     /* the same, while nothing may be read but soon */
 #define INTAKE_QUIET_US 1000000 /* without an event; then a source may rest */
 
-/*
- * A held record pins its whole fetch buffer, so only what is short-lived stays with the
- * client: events of functions that are known to take under a millisecond.
- */
-static bool intake_wants_copies(const weir_line *line)
-{
-    return atomic_load_explicit(&line->mean_ns, memory_order_relaxed) >= INTAKE_OWN_NS;
-}
-
 /* -- one event ------------------------------------------------------------------------------ */
-
-/* The bytes by which a lane is found; false: the event has no lane. */
-static bool intake_lane_key(const weir_line *line, const weir_job *job,
-                            weir_buf *scratch, weir_slice *key)
-{
-    const weir_sub *sub = line->sub;
-
-    switch (sub->order) {
-    case WEIR_ORDER_NONE:
-        return false;
-    case WEIR_ORDER_PARTITION:
-        *key = WEIR_SLICE_LIT("");
-        return true;
-    case WEIR_ORDER_KEY:
-        break;
-    }
-    if (sub->key_pointer == NULL) {
-        *key = job->ev.key;
-        return key->data != NULL;
-    }
-    return job->ev.is_decoded &&
-           weir_val_key(weir_val_find(job->ev.value, sub->key_pointer), scratch, key);
-}
-
-/* Decodes here only where a filter or the key needs it. A failure is the event's fault. */
-static weir_status intake_decode(const weir_line *line, weir_job *job)
-{
-    weir_status st = WEIR_OK;
-    const weir_codec_ops *codec =
-        job->ev.is_object ? &weir_codec_json : line->sub->codec;
-    weir_err err WEIR_UNINIT;
-
-    if (job->ev.fault != WEIR_FAULT_NONE || job->ev.is_decoded || !codec->gives_value) {
-        return WEIR_OK;
-    }
-    /* The value may point into the bytes: those that will be copied are copied before. One
-     * that parks later is decoded again from its copy. */
-    if (intake_wants_copies(line)) {
-        st = weir_ev_own(&job->ev);
-    }
-    if (st == WEIR_OK) {
-        st = codec->decode(&job->ev, &err);
-    }
-    if (st != WEIR_OK && st != WEIR_ENOMEM) {
-        weir_ev_fault(&job->ev, WEIR_FAULT_DECODE, "%s", err.text);
-        st = WEIR_OK;
-    }
-    return st;
-}
 
 /* Filters, names the lane. False: the event is not wanted and has been acknowledged. */
 static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
@@ -107,21 +48,22 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
         !weir_filter_match(sub->filter, &job->ev)) {
         goto unwanted;
     }
-    if (sub->key_pointer != NULL ||
-        (sub->filter != NULL && weir_filter_needs_value(sub->filter))) {
-        if (intake_decode(line, job) != WEIR_OK) {
+    if (sub->filter != NULL && weir_filter_needs_value(sub->filter)) {
+        if (weir_intake_decode(line, job) != WEIR_OK) {
             goto no_memory;
         }
+        if (job->ev.fault == WEIR_FAULT_NONE &&
+            !weir_filter_match(sub->filter, &job->ev)) {
+            goto unwanted;
+        }
     }
-    if (sub->filter != NULL && weir_filter_needs_value(sub->filter) &&
-        job->ev.fault == WEIR_FAULT_NONE && !weir_filter_match(sub->filter, &job->ev)) {
-        goto unwanted;
+    if (weir_intake_key(line, job, scratch, &key, &job->wants_lane) != WEIR_OK) {
+        goto no_memory;
     }
-    job->wants_lane = intake_lane_key(line, job, scratch, &key);
     if (job->wants_lane && weir_lane_name(job->spare, job->part, key) != WEIR_OK) {
         goto no_memory;
     }
-    if (intake_wants_copies(line)) {
+    if (weir_intake_wants_copies(line)) {
         weir_status st = weir_ev_own(&job->ev);
 
         (void)st; /* without memory it stays where it is */
@@ -309,6 +251,9 @@ static size_t intake_prepare_all(weir_intake *in, size_t n, weir_buf *scratch,
         WEIR_ASSERT(part != NULL);
         job->part = &part->part;
         job->read_us = now;
+        if (i + WEIR_INTAKE_AHEAD < n) {
+            weir_intake_fetch(in->line, in->batch_evs[i + WEIR_INTAKE_AHEAD]);
+        }
         if (intake_prepare(in, job, scratch)) {
             in->batch[n_kept++] = job;
         }

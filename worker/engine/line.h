@@ -4,6 +4,7 @@
  * line - one running subscription: its flow and what is driven around it.
  *
  *   intake.c  reads, filters, charges the budget, admits
+ *   intake_key.c  finds the key of a lane
  *   pool.c    claims, decodes, runs
  *   settle.c  sends outputs and dead letters, takes the sinks' answers
  *   settle_once.c  the same through a settler, outputs and acknowledgement in one
@@ -114,6 +115,9 @@ struct weir_line {
     atomic_size_t mean_ns;        /* of one event in the function; 0: not known */
     atomic_bool is_ready_to_read; /* destinations have answered */
     atomic_bool is_paused;
+    /* A call of its function has gone pending: values live long, so they are decoded into the
+     * event's own arena, and on intake where a key is in them, which charges them. */
+    atomic_bool has_pended;
     bool has_stuck_alarm;
     atomic_size_t n_running; /* events in functions */
     atomic_size_t n_hands;   /* threads that have claimed some of its events */
@@ -215,6 +219,13 @@ static inline int64_t weir_line_wall_ms(const weir_engine *e, int64_t now)
 {
     return (now + atomic_load_explicit(&e->wall_offset_us, memory_order_relaxed)) /
            1000;
+}
+
+/* True: values are made when the function is about to start, in memory of its thread. */
+static inline bool weir_line_lends(const weir_line *line)
+{
+    return line->sub->batch.max <= 1 &&
+           !atomic_load_explicit(&line->has_pended, memory_order_relaxed);
 }
 
 static inline weir_line_part *weir_line_part_of(const weir_job *job)
@@ -320,6 +331,19 @@ void weir_intake_tend_skip(weir_intake *in, weir_line_part *part);
 weir_status weir_intake_skip(weir_intake *in, weir_line_part *part, weir_pos pos,
                              int64_t until_us, weir_err *err);
 void weir_intake_fini(weir_intake *in);
+
+/* -- intake_key.c -- */
+#define WEIR_INTAKE_AHEAD 8 /* events, of a fetch */
+/* True: bytes of events are to be copied, so that the client's are not held for long. */
+bool weir_intake_wants_copies(const weir_line *line);
+/* Has the processor fetch what the next but a few will be asked for. */
+void weir_intake_fetch(const weir_line *line, const weir_event *ev);
+/* Decodes; a failure is the event's fault. Only WEIR_ENOMEM is returned. */
+weir_status weir_intake_decode(const weir_line *line, weir_job *job);
+/* The bytes by which a lane is found, of the event or in scratch; *has_key false: it has no
+ * lane. Returns WEIR_OK or WEIR_ENOMEM. */
+weir_status weir_intake_key(const weir_line *line, weir_job *job, weir_buf *scratch,
+                            weir_slice *key, bool *has_key);
 
 /* -- watch.c -- */
 weir_status weir_watch_new(weir_engine *e, weir_watch **out);

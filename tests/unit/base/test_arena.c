@@ -116,6 +116,42 @@ static void what_is_trimmed_is_handed_out_again(void **state)
     weir_arena_fini(&arena);
 }
 
+static void what_is_taken_along_stays_until_its_new_arena_is_reset(void **state)
+{
+    (void)state;
+    /* into an arena that is empty, and into one that is in use */
+    for (int i = 0; i < 2; i++) {
+        weir_arena from, to;
+
+        weir_arena_init(&from, 256);
+        weir_arena_init(&to, 256);
+        char *old = i == 0 ? NULL : weir_arena_strdup(&to, "old");
+        const size_t n_old = to.n_bytes;
+        char *small = weir_arena_strdup(&from, "small");
+        char *large = weir_arena_alloc(&from, 1000);
+
+        memset(large, 'l', 1000);
+        weir_arena_take(&to, &from);
+        assert_int_equal(from.n_bytes, 0);
+        assert_null(from.chunks);
+        assert_true(to.n_bytes >= n_old + 1006);
+        for (int k = 0; k < 3; k++) {
+            memset(weir_arena_alloc(&from, 200), '#', 200);
+            memset(weir_arena_alloc(&to, 40), '#', 40);
+            weir_arena_reset(&from);
+        }
+        weir_arena_take(&to, &from); /* nothing handed out, but a chunk is there */
+        assert_string_equal(small, "small");
+        assert_true(large[0] == 'l' && large[999] == 'l');
+        assert_true(old == NULL || strcmp(old, "old") == 0);
+        weir_arena_reset(&to);
+        weir_arena_take(&to, &from); /* nothing at all */
+        assert_int_equal(to.n_bytes, 0);
+        weir_arena_fini(&to);
+        weir_arena_fini(&from);
+    }
+}
+
 static void sizes_that_cannot_be_are_refused(void **state)
 {
     weir_arena arena;
@@ -161,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_large_piece_leaves_the_room_of_the_chunk),
         cmocka_unit_test(work_that_is_alike_finds_its_room_after_a_reset),
         cmocka_unit_test(what_is_trimmed_is_handed_out_again),
+        cmocka_unit_test(what_is_taken_along_stays_until_its_new_arena_is_reset),
         cmocka_unit_test(sizes_that_cannot_be_are_refused),
         cmocka_unit_test(copies_end_with_a_nul_and_absent_stays_absent),
     };

@@ -293,6 +293,42 @@ static void an_attribute_made_of_two_headers_moves_with_both(void **state)
     assert_text(weir_ev_attr(&fx->ev, "type"), "order");
 }
 
+static void headers_of_its_own_stay_where_they_are(void **state)
+{
+    fixture *fx = *state;
+    static const weir_header all[] = { { "ce_specversion", WEIR_SLICE_LIT("1.0") },
+                                       { "ce_id", WEIR_SLICE_LIT("1") },
+                                       { "ce_source", WEIR_SLICE_LIT("s") },
+                                       { "ce_type", WEIR_SLICE_LIT("order") } };
+
+    fill(fx, WEIR_SLICE_LIT("hello"), "unused");
+    fx->ev.headers = weir_arena_alloc(&fx->arena, sizeof(all));
+    memcpy(fx->ev.headers, all, sizeof(all));
+    fx->ev.n_headers = 4;
+    fx->ev.has_own_headers = true;
+    assert_int_equal(weir_codec_cloudevents.decode(&fx->ev, NULL), WEIR_OK);
+    assert_int_equal(weir_ev_own(&fx->ev), WEIR_OK);
+    assert_int_equal(fx->msg.n_freed, 1);
+    assert_ptr_equal(fx->ev.headers[3].value.data, all[3].value.data);
+    assert_text(weir_ev_attr(&fx->ev, "type"), "order");
+    assert_text(fx->ev.payload, "hello");
+    assert_text(fx->ev.data, "hello");
+    assert_text(fx->ev.key, "k1");
+}
+
+static void what_is_forgotten_is_decoded_again(void **state)
+{
+    fixture *fx = *state;
+
+    fill(fx, WEIR_SLICE_LIT("{\"a\":1}"), "h");
+    assert_int_equal(weir_codec_json.decode(&fx->ev, NULL), WEIR_OK);
+    weir_ev_forget(&fx->ev);
+    assert_null(fx->ev.value);
+    assert_null(fx->ev.payload.data);
+    assert_int_equal(weir_codec_json.decode(&fx->ev, NULL), WEIR_OK);
+    assert_int_equal(weir_val_size(fx->ev.value), 1);
+}
+
 static void the_last_header_of_a_name_counts(void **state)
 {
     fixture *fx = *state;
@@ -577,6 +613,8 @@ int main(void)
         T(a_value_that_borrows_is_dropped_and_decodes_again),
         T(attributes_move_with_their_headers),
         T(an_attribute_made_of_two_headers_moves_with_both),
+        T(headers_of_its_own_stay_where_they_are),
+        T(what_is_forgotten_is_decoded_again),
         T(the_last_header_of_a_name_counts),
         T(a_fault_has_a_text_of_bounded_length),
         T(positions_are_written_as_the_queue_writes_them),
