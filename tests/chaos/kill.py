@@ -14,7 +14,8 @@ def play(chance, is_quick, broker, **line):
     try:
         scene.start()
         while scene.left_s() > 1:
-            scene.sleep(0.3, 3)
+            # Now and then the group comes to rest in between.
+            scene.sleep(0.3, 3 if is_quick or broker.kind == "redis" else 12)
             name = scene.some()
             scene.kill(name)
             scene.line.start(name)

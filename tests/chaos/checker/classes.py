@@ -239,6 +239,8 @@ class Check:
         text = f"{spell(event)} by {first.maker} at {first.ms}, then by {again.maker} at {again.ms}"
         if not hurt.get(first.maker) and not hurt.get(again.maker):
             self.found.add("unexplained", text)
+        elif hurt.get(again.maker) and min(hurt[again.maker]) < again.ms:
+            pass  # it was stopped, and went on with what it had
         elif hurt.get(first.maker) and first.ms <= min(hurt[first.maker]):
             # Behind its first stop a process may have lost its share without knowing it yet.
             fault_ms = min(hurt[first.maker])

@@ -210,6 +210,13 @@ class Planted(unittest.TestCase):
         self.assert_finds("excess", text, order="none", window_ms=100)
         self.assert_finds("excess", text, 0, order="none", window_ms=200)
 
+    def test_finds_excess_where_nobody_had_been_stopped_with_it(self):
+        text = REDIS + "begin 2000000000 p2 9 a.0 1\nend 2001000000 p2 9 done\n"
+        text += "result 0@2010-0 2010 a.0 p2 9 0@1000-0\nfault 1990 cont p2\n"
+        rules = {"order": "none", "window_ms": 100}
+        self.assert_finds("excess", text + "fault 2020 stop p2\n", **rules)
+        self.assert_finds("excess", text + "fault 1101 stop p2\n", 0, **rules)
+
     def test_finds_unexplained(self):
         self.assert_finds("unexplained", edit(CLEAN, "fault 2000 kill p1\n", ""))
 
