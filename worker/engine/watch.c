@@ -105,7 +105,7 @@ static void *watch_timer_main(void *arg)
     unsigned n_ticks = 0;
 
     while (!atomic_load(&w->is_stopping)) {
-        const unsigned seen = weir_signal_read(&w->timer_signal);
+        unsigned seen = weir_signal_read(&w->timer_signal);
         int64_t now = weir_clock_us();
         int64_t due = watch_next_due(w, now);
 
@@ -114,6 +114,9 @@ static void *watch_timer_main(void *arg)
         if (due <= now) {
             weir_pool_kick(w->e->pool);
             due = now + WATCH_TICK_US;
+            /* With all threads busy the kick asks this one to look: at the next tick, or it
+             * would go round and round until one of them is free. */
+            seen = weir_signal_read(&w->timer_signal);
         }
         if (atomic_load(&w->wants_tend) || n_ticks > 0) {
             due = due < now + WATCH_TICK_US ? due : now + WATCH_TICK_US;
