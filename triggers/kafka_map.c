@@ -122,7 +122,7 @@ char *weir_kafka_map_text(weir_kafka_reader *src, weir_kafka_part *part,
 
     weir_lock_take(&src->lock);
     *base = weir_track_watermark(&part->track);
-    *above = weir_track_above(&part->track);
+    *above = src->map_bytes == 0 ? 0 : weir_track_above(&part->track);
     if (src->map_bytes > 0) {
         map_take_locked(src, part, &map);
         map_complete_locked(part, &map);
