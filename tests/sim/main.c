@@ -7,11 +7,12 @@
  *     weir-sim --seed S [--trace] [--faults N]
  *     weir-sim --minutes M [--seed S] [--jobs N]
  *
- * Each history that fails prints its seed, the broken promise and the last steps. It is then run
- * again with fewer and fewer faults, to find the shortest that still fails.
+ * The first that fails ends all: it prints its seed, the broken promise and the last steps. With
+ * --seed alone it is then run again with fewer faults, to find the fewest that it takes.
  */
 #include "tests/sim/sim.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,21 +104,42 @@ static uint64_t main_work(const main_opts *opts, int job, uint64_t *sum)
     return n;
 }
 
-/* One job as a process of its own, in rows of seeds, so that a failure does not end the others
- * in the middle of a line. */
+/* Waits for all jobs; the first failure ends the others. Returns how many failed by themselves. */
+static int main_wait(pid_t *jobs, int n_jobs)
+{
+    int n_failed = 0;
+
+    for (int left = n_jobs; left > 0; left--) {
+        int status = 0;
+        const pid_t pid = wait(&status);
+
+        for (int i = 0; i < n_jobs; i++) {
+            jobs[i] = jobs[i] == pid ? 0 : jobs[i];
+            if (jobs[i] > 0 && status != 0 && n_failed == 0) {
+                (void)kill(jobs[i], SIGTERM);
+            }
+        }
+        n_failed += WIFEXITED(status) && WEXITSTATUS(status) != 0;
+    }
+    return n_failed;
+}
+
+/* Each job is a process of its own. */
 static int main_all(const main_opts *opts)
 {
+    pid_t jobs[MAIN_JOBS];
     int pipes[2];
     uint64_t n = 0;
     uint64_t sum = 0;
-    int n_failed = 0;
+    int n_failed;
 
     if (pipe(pipes) != 0) {
         return 2;
     }
     fflush(stdout);
     for (int job = 0; job < opts->n_jobs; job++) {
-        if (fork() == 0) {
+        jobs[job] = fork();
+        if (jobs[job] == 0) {
             uint64_t words[2] = { 0, 0 };
 
             words[0] = main_work(opts, job, &words[1]);
@@ -125,15 +147,10 @@ static int main_all(const main_opts *opts)
         }
     }
     close(pipes[1]);
+    n_failed = main_wait(jobs, opts->n_jobs);
     for (uint64_t words[2]; read(pipes[0], words, sizeof(words)) == sizeof(words);) {
         n += words[0];
         sum ^= words[1];
-    }
-    for (int job = 0; job < opts->n_jobs; job++) {
-        int status = 0;
-
-        (void)wait(&status);
-        n_failed += status != 0;
     }
     printf("%llu histories, %d failed, hash %016llx\n", (unsigned long long)n, n_failed,
            (unsigned long long)sum);

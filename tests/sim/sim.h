@@ -182,9 +182,12 @@ typedef struct sim_event {
     bool is_pending;
     unsigned outs_done; /* bits: results that stand in the log */
     int n_written[SIM_OUTS];
+    /* when its results were first and last written; 0: never */
+    int first_at, last_at;
     int n_dead;             /* dead letters that stand in the log */
     int n_started, n_ended; /* calls of the function; ended as it should */
     bool is_dead_sent;      /* a dead letter was handed to a sink, or will be */
+    const void *stale_job;  /* whose last attempt ended when its epoch was over */
     char data[8], name[8];
 } sim_event;
 
@@ -208,14 +211,16 @@ bool sim_event_is_done(const sim_event *ev);
 /* The function begins; ends with what is its last word (is_final). */
 struct weir_call;
 void sim_check_start(sim_proc *proc, int id, const struct weir_call *call);
-void sim_check_end(sim_proc *proc, int id, bool is_final);
+void sim_check_end(sim_proc *proc, int id, const struct weir_call *call, bool is_final);
+/* A result or dead letter of that job was handed to a sink. */
+void sim_check_send(int id, const void *job);
 /* A process is no more: what it ran has ended. */
 void sim_check_forget(const sim_proc *proc);
 /* A record was written to the results, or to the dead letters. */
 void sim_check_written(int id, int out);
 void sim_check_dead(int id);
 /* The broker has taken a position for the group. */
-void sim_check_commit(int part, int64_t before, int64_t offset);
+void sim_check_commit(int part, int64_t before, int64_t offset, bool is_news);
 /* The source passes this one: an earlier owner has finished it. */
 void sim_check_known(int part, int64_t offset);
 /* The end of a history: nothing is missing. */

@@ -16,11 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHECK_STALE 40 /* repeats of lost answers are far fewer */
+
 static struct {
     sim_event events[SIM_EVENTS];
     int n;
     int64_t ends[SIM_PARTS]; /* of the partitions' logs */
     bool has_pending;
+    int n_written;          /* results, in all */
+    int n_stale[SIM_PARTS]; /* commits in a row that said nothing new */
 } check;
 
 /* -- the log ---------------------------------------------------------------------------------- */
@@ -144,11 +148,16 @@ static bool check_is_lane(const sim_event *a, const sim_event *b)
            (a->key == b->key && a->key >= 0);
 }
 
+static const weir_job *check_job(const weir_call *call)
+{
+    return (const weir_job *)(const void *)((const char *)call -
+                                            offsetof(weir_job, call));
+}
+
 void sim_check_start(sim_proc *proc, int id, const weir_call *call)
 {
     sim_event *ev = sim_event_at(id);
-    const weir_job *job =
-        (const weir_job *)(const void *)((const char *)call - offsetof(weir_job, call));
+    const weir_job *job = check_job(call);
     const unsigned most = sim_the_plan.concurrency + (check.has_pending ? 64 : 0);
 
     SIM_MUST(job->part->fenced < job->ev.receipt.epoch,
@@ -176,8 +185,10 @@ void sim_check_start(sim_proc *proc, int id, const weir_call *call)
     ev->n_started++;
 }
 
-void sim_check_end(sim_proc *proc, int id, bool is_final)
+void sim_check_end(sim_proc *proc, int id, const weir_call *call, bool is_final)
 {
+    const weir_job *job = check_job(call);
+
     for (int i = 0; i < proc->n_running; i++) {
         if (proc->running[i] == id) {
             proc->running[i] = proc->running[--proc->n_running];
@@ -185,6 +196,13 @@ void sim_check_end(sim_proc *proc, int id, bool is_final)
         }
     }
     sim_event_at(id)->n_ended += is_final;
+    sim_event_at(id)->stale_job = weir_flow_is_fenced(job) ? job : NULL;
+}
+
+void sim_check_send(int id, const void *job)
+{
+    SIM_MUST(sim_event_at(id)->stale_job != job || !weir_flow_is_fenced(job),
+             "nothing is sent of what ended when its epoch was over", "event %d", id);
 }
 
 void sim_check_written(int id, int out)
@@ -203,6 +221,8 @@ void sim_check_written(int id, int out)
                  id, i);
     }
     ev->n_written[out]++;
+    ev->last_at = ++check.n_written;
+    ev->first_at = ev->first_at == 0 ? ev->last_at : ev->first_at;
     ev->outs_done |= 1u << out;
 }
 
@@ -213,8 +233,12 @@ void sim_check_dead(int id)
 }
 
 /* All below a position is done, or it is lost when the worker dies now. */
-void sim_check_commit(int part, int64_t before, int64_t offset)
+void sim_check_commit(int part, int64_t before, int64_t offset, bool is_news)
 {
+    check.n_stale[part] = is_news ? 0 : check.n_stale[part] + 1;
+    SIM_MUST(check.n_stale[part] < CHECK_STALE, "a commit says something new",
+             "partition %d at %lld: %d times the same", part, (long long)offset,
+             check.n_stale[part]);
     SIM_MUST(offset >= before, "a position does not fall",
              "partition %d from %lld to %lld", part, (long long)before,
              (long long)offset);
@@ -247,6 +271,20 @@ bool sim_check_all_done(void)
     return true;
 }
 
+/* Whoever reads the log to its end has seen a lane's results in order: a result that stands
+ * before an earlier one stands behind it once more. */
+static void check_order(const sim_event *ev)
+{
+    for (int i = 0; i < ev->id; i++) {
+        const sim_event *before = &check.events[i];
+
+        SIM_MUST(!check_is_lane(before, ev) || before->first_at == 0 ||
+                     ev->last_at == 0 || ev->last_at > before->first_at,
+                 "results of a lane keep its order",
+                 "those of event %d came last, and those of %d later", ev->id, i);
+    }
+}
+
 void sim_check_finish(bool is_calm)
 {
     for (int i = 0; i < check.n; i++) {
@@ -256,6 +294,7 @@ void sim_check_finish(bool is_calm)
                  "event %d, partition %d offset %lld class %d: started %d ended %d", i,
                  ev->part, (long long)ev->offset, (int)ev->cls, ev->n_started,
                  ev->n_ended);
+        check_order(ev);
         for (int k = 0; k < ev->n_outs && is_calm; k++) {
             SIM_MUST(ev->n_written[k] + ev->n_dead == 1,
                      "without faults nothing is twice",

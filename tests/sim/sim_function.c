@@ -41,7 +41,7 @@ static weir_verdict function_end(sim_proc *proc, weir_call *call, int id, int at
 
         WEIR_ASSERT(weir_call_emit(call, &out) == 0);
     }
-    sim_check_end(proc, id, verdict == WEIR_DONE || verdict == WEIR_REJECT);
+    sim_check_end(proc, id, call, verdict == WEIR_DONE || verdict == WEIR_REJECT);
     sim_trace("function.end", id, attempt, (int64_t)verdict);
     return verdict;
 }

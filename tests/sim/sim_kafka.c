@@ -209,7 +209,9 @@ rd_kafka_resp_err_t sim_group_commit(int member, int gen, int part, int64_t offs
         return RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE;
     }
     sim_trace("group.commit", part, offset, text == NULL ? 0 : (int64_t)strlen(text));
-    sim_check_commit(part, at->offset, offset);
+    sim_check_commit(part, at->offset, offset,
+                     offset != at->offset ||
+                         strcmp(at->text, text == NULL ? "" : text) != 0);
     at->offset = offset;
     (void)snprintf(at->text, sizeof(at->text), "%s", text == NULL ? "" : text);
     return RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -22,7 +22,9 @@
 #define SCHED_STACK ((size_t)192 * 1024)
 #define SCHED_RANKS 16
 #define SCHED_SWITCHES UINT64_C(3000000) /* a history that needs more does not end */
-#define SCHED_STEP_US 6                  /* what a turn takes at most */
+#define SCHED_SPIN_US 200000 /* in such a time a thread has no more turns than ... */
+#define SCHED_SPINS 25000
+#define SCHED_STEP_US 6 /* what a turn takes at most */
 
 typedef enum sim_state {
     CO_READY,
@@ -48,6 +50,9 @@ struct sim_co {
     const sim_co *other; /* to be joined */
     int ranks[SCHED_RANKS];
     int n_ranks;
+    uint64_t n_turns;
+    uint64_t n_spins; /* turns since spins_us */
+    int64_t spins_us;
 };
 
 static struct {
@@ -265,9 +270,9 @@ void sim_sched_print(void)
         const sim_co *co = sched.cos[i];
         const int64_t left = co->wake_us - sched.now_us;
 
-        fprintf(stderr, "  process %d %-12s %s",
+        fprintf(stderr, "  process %2d  %-12s %8llu turns, %s",
                 co->proc == NULL ? -1 : co->proc->incarnation, co->name,
-                words[co->state]);
+                (unsigned long long)co->n_turns, words[co->state]);
         if ((co->state == CO_SLEEPING || co->state == CO_WAITING) &&
             co->wake_us != WEIR_NEVER) {
             fprintf(stderr, ", %lld us left", (long long)left);
@@ -302,6 +307,18 @@ static sim_co *sched_next(void)
     }
 }
 
+/* A thread that goes round and round burns a processor. */
+static void sched_count(sim_co *co)
+{
+    co->n_turns++;
+    if (sched.now_us - co->spins_us > SCHED_SPIN_US) {
+        co->spins_us = sched.now_us;
+        co->n_spins = 0;
+    }
+    SIM_MUST(++co->n_spins < SCHED_SPINS, "no thread spins", "%s: %llu turns in %d ms",
+             co->name, (unsigned long long)co->n_spins, SCHED_SPIN_US / 1000);
+}
+
 void sim_sched_begin(uint64_t seed, unsigned preempt_n)
 {
     weir_rand_init(&sched.rand, seed);
@@ -317,6 +334,7 @@ void sim_sched_run(bool (*until)(void))
         sched.here = sched_next();
         sched.now_us += (int64_t)sim_rand(SCHED_STEP_US);
         sched.n_switches++;
+        sched_count(sched.here);
         SIM_MUST(sched.n_switches < SCHED_SWITCHES, "nothing stands still",
                  "%llu switches of threads and no end",
                  (unsigned long long)sched.n_switches);

@@ -213,6 +213,7 @@ static size_t sink_send(void *self, weir_out *const *outs, size_t n)
         const int id =
             sim_event_parse(outs[n_taken]->data.data, outs[n_taken]->data.len, &at);
 
+        sim_check_send(id, outs[n_taken]->owner);
         if (target->is_dead) {
             sim_event_at(id)->is_dead_sent = true;
         }
