@@ -407,7 +407,9 @@ weir_status weir_kafka_conf_new(const weir_kafka_queue *queue, weir_kafka_role r
     }
     kafka_set(conf, "log.queue", "true", text, sizeof(text));
     rd_kafka_conf_set_log_cb(conf, kafka_log);
-    weir_kafka_slack_add(&caps, conf);
+    if (role == WEIR_KAFKA_CONSUMER) {
+        weir_kafka_slack_add(&caps, conf);
+    }
     *out = conf;
     conf = NULL;
 out:

@@ -18,8 +18,9 @@
 #include <time.h>
 
 #define PRODUCER_POLL_MS 50
-#define PRODUCER_ASK_MS 1000 /* for the settings of a topic */
-#define PRODUCER_ASK_TIMES 2 /* without an answer */
+#define PRODUCER_REST_MS 1000 /* the same, where only answers to records can come */
+#define PRODUCER_ASK_MS 1000  /* for the settings of a topic */
+#define PRODUCER_ASK_TIMES 2  /* without an answer */
 #define PRODUCER_LOOK_MS 1000
 #define PRODUCER_AGAIN_US 1000000 /* between two attempts at a new instance */
 #define PRODUCER_END_US 3000000
@@ -48,6 +49,17 @@ static void producer_error(rd_kafka_t *rk, int code, const char *reason, void *o
 
 /* ------------------------------------------------------------------------ settings ---- */
 
+/* Ends a poll of the thread that rests, or its next one. */
+static void producer_rouse_locked(weir_kafka_producer *producer)
+{
+    if (producer->rk != NULL) {
+        rd_kafka_queue_t *polled = rd_kafka_queue_get_main(producer->rk);
+
+        rd_kafka_queue_yield(polled);
+        rd_kafka_queue_destroy(polled);
+    }
+}
+
 void weir_kafka_producer_learn_locked(weir_kafka_target *target)
 {
     weir_kafka_producer *producer = &target->sink->producers[WEIR_KAFKA_BATCHED];
@@ -56,6 +68,8 @@ void weir_kafka_producer_learn_locked(weir_kafka_target *target)
     if (producer->rk != NULL) {
         weir_kafka_topic_ask_config(producer->rk, target->name, PRODUCER_ASK_MS,
                                     producer->asked);
+        /* who rests does not look for the answer */
+        producer_rouse_locked(producer);
     }
 }
 
@@ -100,6 +114,20 @@ static void producer_learnt(weir_kafka_producer *producer, rd_kafka_event_t *eve
     }
     weir_lock_give(&producer->sink->lock);
     rd_kafka_event_destroy(event);
+}
+
+/* True if answers to records are all that can come, and these end a poll. */
+static bool producer_may_rest(weir_kafka_producer *producer)
+{
+    bool may_rest = true;
+
+    weir_lock_take(&producer->sink->lock);
+    for (weir_kafka_target *t = producer->sink->targets; t != NULL && may_rest;
+         t = t->next) {
+        may_rest = !t->is_learning && !t->is_missing && t->want == WEIR_KAFKA_BATCHED;
+    }
+    weir_lock_give(&producer->sink->lock);
+    return may_rest;
 }
 
 /* Topics that were not there: the client looks again only in minutes unless it is asked. */
@@ -332,13 +360,17 @@ static void producer_renew(weir_kafka_producer *producer)
 static void *producer_main(void *arg)
 {
     weir_kafka_producer *producer = arg;
+    bool may_rest = false;
 
     while (!atomic_load(&producer->is_ending)) {
         if (producer->rk == NULL || atomic_load(&producer->is_fatal)) {
             producer_renew(producer);
+            may_rest = false;
             continue;
         }
-        rd_kafka_poll(producer->rk, PRODUCER_POLL_MS);
+        const int n_served =
+            rd_kafka_poll(producer->rk, may_rest ? PRODUCER_REST_MS : PRODUCER_POLL_MS);
+
         weir_kafka_answer_hand_on(producer);
         rd_kafka_event_t *event = rd_kafka_queue_poll(producer->asked, 0);
 
@@ -346,6 +378,7 @@ static void *producer_main(void *arg)
             producer_learnt(producer, event);
         }
         producer_look(producer);
+        may_rest = n_served == 0 && producer_may_rest(producer);
     }
     if (producer->rk != NULL) {
         atomic_store(&producer->has_ended,
@@ -440,6 +473,9 @@ bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us)
     producer->sink->close_us = until_us;
     atomic_store(&producer->is_ending, true);
     weir_signal_raise(&producer->sink->signal, INT_MAX);
+    weir_lock_take(&producer->sink->lock);
+    producer_rouse_locked(producer);
+    weir_lock_give(&producer->sink->lock);
     /* Every call of the thread is bounded, the last ones by until_us. */
     WEIR_ASSERT(pthread_join(producer->thread, NULL) == 0);
     producer->has_thread = false;

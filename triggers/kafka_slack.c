@@ -5,7 +5,7 @@
 
 #include <sys/prctl.h>
 
-#define SLACK_MAIN_NS 2000000UL
+#define SLACK_MAIN_NS 50000000UL
 #define SLACK_BROKER_NS 50000UL /* the kernel's; else they would inherit the above */
 
 static rd_kafka_resp_err_t slack_thread(rd_kafka_t *rk, rd_kafka_thread_type_t type,

@@ -231,6 +231,9 @@ static size_t source_read(void *self, weir_event *const *evs, size_t cap,
     weir_kafka_reader *src = WEIR_CAST(weir_kafka_reader, self, WEIR_KAFKA_SOURCE_TAG);
     const int64_t until =
         weir_clock_us() + (wait_us > SOURCE_MAX_WAIT_US ? SOURCE_MAX_WAIT_US : wait_us);
+    bool has_rested =
+        false; /* whatever ends a rest ends the read: so the next one is in
+                              * step with commits, and there is one wake-up for both */
 
     for (;;) {
         const unsigned seen = weir_signal_read(&src->signal);
@@ -239,7 +242,7 @@ static size_t source_read(void *self, weir_event *const *evs, size_t cap,
                              ? weir_kafka_read_events(src, evs, cap)
                              : 0;
 
-        if (n > 0 || atomic_exchange(&src->is_woken, false) ||
+        if (n > 0 || atomic_exchange(&src->is_woken, false) || has_rested ||
             weir_clock_us() >= until) {
             return n;
         }
@@ -252,6 +255,7 @@ static size_t source_read(void *self, weir_event *const *evs, size_t cap,
             due = src->next_forward_us < due ? src->next_forward_us : due;
         }
         weir_signal_wait(&src->signal, seen, due < until ? due : until);
+        has_rested = wait_us >= SOURCE_MAX_WAIT_US;
     }
 }
 
