@@ -481,35 +481,6 @@ static void a_full_queue_takes_less_and_nothing_is_lost(void **state)
     rig_free(r);
 }
 
-static void a_fatal_error_answers_everything_and_a_new_producer_goes_on(void **state)
-{
-    char topic[80];
-    rig *r = rig_new(8 << 20);
-    weir_kafka_sender *sender = r->self;
-
-    (void)state;
-    new_topic(topic, 1, NULL);
-    void *target = rig_target(r, topic);
-
-    for (size_t i = 0; i < 200; i++) {
-        rig_out(r, i, target, "k", WEIR_SLICE_LIT("x"));
-    }
-    rig_send_all(r, 0, 100);
-    weir_lock_take(&sender->lock);
-    assert_int_equal(rd_kafka_test_fatal_error(
-                         sender->producers[WEIR_KAFKA_BATCHED].rk,
-                         RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "test"),
-                     RD_KAFKA_RESP_ERR_NO_ERROR);
-    weir_lock_give(&sender->lock);
-    rig_send_all(r, 100, 200);
-    for (size_t i = 0; i < 200; i++) {
-        assert_int_equal(r->answers[i], WEIR_SENT_OK);
-        assert_int_equal(r->n_answers[i], 1);
-    }
-    assert_int_equal(kit_read(r->queue.brokers, topic, NULL, NULL), 200);
-    rig_free(r);
-}
-
 static void a_probe_knows_how_large_a_record_may_be(void **state)
 {
     const char *settings[] = { "max.message.bytes=5000", NULL };
@@ -565,7 +536,6 @@ int main(void)
         cmocka_unit_test(a_dead_letter_is_packed_so_that_it_fits_where_its_event_did),
         cmocka_unit_test(a_missing_topic_is_unknown_until_it_is_made),
         cmocka_unit_test(a_full_queue_takes_less_and_nothing_is_lost),
-        cmocka_unit_test(a_fatal_error_answers_everything_and_a_new_producer_goes_on),
         cmocka_unit_test(a_probe_knows_how_large_a_record_may_be),
     };
 

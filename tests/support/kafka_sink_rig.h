@@ -193,7 +193,7 @@ static void rig_send_all(rig *r, size_t from, size_t to)
     rig_send_again(r, from, to);
 }
 
-static bool rig_must_repeat(rig *r, size_t from, size_t to)
+static inline bool rig_must_repeat(rig *r, size_t from, size_t to)
 {
     bool must = false;
 
@@ -207,7 +207,7 @@ static bool rig_must_repeat(rig *r, size_t from, size_t to)
 
 /* As the engine sends what belongs to one key: nothing new while something is to be sent
  * again, and that goes in order. */
-static void rig_send_key(rig *r, size_t from, size_t to)
+static inline void rig_send_key(rig *r, size_t from, size_t to)
 {
     const int64_t until = weir_clock_us() + 60000000;
 
