@@ -316,91 +316,6 @@ static void a_topic_that_was_made_anew_stops_with_an_alarm(void **state)
     kit_member_close(&member);
 }
 
-/* max_events: how much the client fetches ahead, and how large a stash may become. */
-static void hold_and_let_go(size_t max_events)
-{
-    const place p = new_place(2);
-    kit_member member;
-    uint64_t held_at = 0;
-
-    kit_produce(p.brokers, p.topic, 0, 3000, 100);
-    kit_produce(p.brokers, p.topic, 1, 3000, 100);
-    kit_member_init(&member, p.brokers, p.topic, p.group);
-    member.setup.max_events = max_events;
-    kit_member_open(&member);
-    READ_UNTIL(&member, member.n_events > 0);
-    weir_kafka_source.hold(member.self, member.parts[0].part, member.parts[0].epoch,
-                           true);
-    kit_member_read(&member, KIT_BATCH, 0); /* the hold is carried out here */
-    for (int i = 0; i < 3000; i++) {
-        held_at += (uint64_t)kit_member_seen(&member, 0, i);
-    }
-    READ_UNTIL(&member, kit_member_seen(&member, 1, 2999) == 1);
-    for (int i = 0; i < 50; i++) {
-        kit_member_read(&member, KIT_BATCH, 10);
-    }
-    assert_int_equal(member.n_events, 3000 + held_at);
-    weir_kafka_source.hold(member.self, member.parts[0].part, member.parts[0].epoch,
-                           false);
-    kit_member_read_until(&member, 6000, false);
-    for (int i = 0; i < 3000; i++) {
-        assert_int_equal(kit_member_seen(&member, 0, i), 1);
-        assert_int_equal(kit_member_seen(&member, 1, i), 1);
-    }
-    kit_member_ack_all(&member);
-    kit_member_flush(&member);
-    assert_int_equal(kit_committed(p.brokers, p.group, p.topic, 0), 3000);
-    kit_member_close(&member);
-}
-
-static void a_held_partition_waits_while_others_flow_and_loses_nothing(void **state)
-{
-    (void)state;
-    hold_and_let_go(20000); /* what comes of it fits into the stash */
-}
-
-static void
-a_partition_held_for_long_keeps_its_own_queue_and_loses_nothing(void **state)
-{
-    (void)state;
-    hold_and_let_go(1000); /* it is taken out of the common queue */
-}
-
-static void while_all_are_held_nothing_is_taken_and_nothing_is_lost(void **state)
-{
-    const place p = new_place(2);
-    kit_member member;
-
-    (void)state;
-    kit_produce(p.brokers, p.topic, 0, 3000, 100);
-    kit_produce(p.brokers, p.topic, 1, 3000, 100);
-    kit_member_init(&member, p.brokers, p.topic, p.group);
-    kit_member_open(&member);
-    READ_UNTIL(&member, member.n_events > 0);
-    for (size_t i = 0; i < 2; i++) {
-        weir_kafka_source.hold(member.self, member.parts[i].part, member.parts[i].epoch,
-                               true);
-    }
-    kit_member_read(&member, KIT_BATCH, 0);
-    const size_t n_before = member.n_events;
-
-    for (int i = 0; i < 50; i++) {
-        kit_member_read(&member, KIT_BATCH, 10);
-    }
-    assert_int_equal(member.n_events, n_before);
-    weir_kafka_source.hold(member.self, member.parts[1].part, member.parts[1].epoch,
-                           false);
-    READ_UNTIL(&member, kit_member_seen(&member, 1, 2999) == 1);
-    weir_kafka_source.hold(member.self, member.parts[0].part, member.parts[0].epoch,
-                           false);
-    kit_member_read_until(&member, 6000, false);
-    for (int i = 0; i < 3000; i++) {
-        assert_int_equal(kit_member_seen(&member, 0, i), 1);
-        assert_int_equal(kit_member_seen(&member, 1, i), 1);
-    }
-    kit_member_close(&member);
-}
-
 static void a_pattern_finds_topics_but_never_results_or_dead_letters(void **state)
 {
     const place a = new_place(1);
@@ -609,10 +524,6 @@ int main(void)
         cmocka_unit_test(
             a_lost_position_goes_on_at_the_earliest_where_that_is_asked_for),
         cmocka_unit_test(a_topic_that_was_made_anew_stops_with_an_alarm),
-        cmocka_unit_test(a_held_partition_waits_while_others_flow_and_loses_nothing),
-        cmocka_unit_test(
-            a_partition_held_for_long_keeps_its_own_queue_and_loses_nothing),
-        cmocka_unit_test(while_all_are_held_nothing_is_taken_and_nothing_is_lost),
         cmocka_unit_test(a_pattern_finds_topics_but_never_results_or_dead_letters),
         cmocka_unit_test(a_topic_that_a_pattern_meets_later_starts_at_the_earliest),
         cmocka_unit_test(a_missing_topic_is_an_alarm_until_it_is_made),
