@@ -101,7 +101,10 @@ group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *on
         if (part->map_end > 0 && part->position >= part->map_end) {
             weir_kafka_map_drop(src, part, NULL);
         }
-        if (!group_has_progress(src, part, is_all)) {
+        /* Who leaves says so, even if nothing else is new. */
+        const bool is_left = only != NULL && part->is_assigned && part->is_owned;
+
+        if (!is_left && !group_has_progress(src, part, is_all)) {
             continue;
         }
         if (only != NULL && rd_kafka_topic_partition_list_find(
@@ -387,6 +390,7 @@ static void group_assign(weir_kafka_reader *src, rd_kafka_t *rk,
     }
     if (st == WEIR_OK) {
         weir_kafka_map_load(src, list);
+        st = weir_kafka_strikes_own(src, list, &err);
     }
     if (st != WEIR_OK) {
         /* Nothing is taken: a new instance asks again, or the worker ends. */

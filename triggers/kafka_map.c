@@ -86,13 +86,14 @@ static void map_complete_locked(weir_kafka_part *part, weir_ack_map *map)
 }
 
 /* The text of a map that is complete, or NULL. *is_whole: it says all that is finished. */
-static char *map_write(const weir_ack_map *map, size_t max_bytes, bool *is_whole)
+static char *map_write(const weir_ack_map *map, size_t max_bytes, bool is_owned,
+                       bool *is_whole)
 {
     char text[WEIR_ACK_MAP_MAX_BYTES + 1];
     int64_t covered = map->base;
 
     *is_whole = map->n_runs < 2 && !map->is_cut;
-    if (map->before.offset < 0 && map->n_runs < 2) {
+    if (map->before.offset < 0 && map->n_runs < 2 && (!is_owned || map->is_clean)) {
         return NULL; /* it would say nothing */
     }
     const size_t len = weir_ack_map_encode(map, max_bytes, text, &covered);
@@ -134,7 +135,7 @@ char *weir_kafka_map_text(weir_kafka_reader *src, weir_kafka_part *part,
     }
     map.is_clean = is_leaving;
     map_vouch(&map);
-    return map_write(&map, src->map_bytes, &is_whole);
+    return map_write(&map, src->map_bytes, part->is_owned, &is_whole);
 }
 
 void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
@@ -162,7 +163,8 @@ void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
     const bool has_more = map.n_runs > 1 || map.is_cut;
 
     map_vouch(&map);
-    out->text = max_bytes == 0 ? NULL : map_write(&map, max_bytes, &out->is_whole);
+    out->text =
+        max_bytes == 0 ? NULL : map_write(&map, max_bytes, false, &out->is_whole);
     if (max_bytes == 0 || (has_more && map.n_runs == 0)) {
         out->is_whole = !has_more;
     }
@@ -351,8 +353,7 @@ void weir_kafka_map_load(weir_kafka_reader *src,
         if (part->known.runs == NULL) {
             continue;
         }
-        part->strikes = part->known.strikes;
-        part->strikes_base = part->position;
+        weir_kafka_strikes_load(src, part);
         if (part->known.before.offset >= 0) {
             weir_kafka_map_print(part, &part->known.before);
         }

@@ -184,10 +184,14 @@ void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
     part->generation = 0;
     part->strikes = 0;
     part->strikes_base = -1;
+    part->n_striken = 0;
+    part->is_owned = false;
     weir_lock_take(&src->lock);
     part->epoch++;
     part->is_live = true;
     part->wants_hold = false;
+    part->lone = -1;
+    part->away = -1;
     part->sent = position;
     part->above_sent = 0;
     part->above_committed = 0;

@@ -53,6 +53,9 @@ static bool read_fill(weir_kafka_reader *src, weir_event *ev, weir_kafka_part *p
     ev->receipt = (weir_receipt){ .part = part->index,
                                   .epoch = part->epoch,
                                   .pos = { .hi = (uint64_t)msg->offset } };
+    if (part->n_striken > 0) {
+        ev->strikes = weir_kafka_strikes_of(part);
+    }
     ev->native = msg;
     ev->native_owner = src->client;
     ev->natives_free = read_give_back;

@@ -167,6 +167,7 @@ static bool source_serve(weir_kafka_reader *src)
     if (src->n_full > 0 && now >= src->next_map_us) {
         weir_kafka_map_tend(src, now);
     }
+    weir_kafka_strikes_tend(src);
     if (now >= src->next_commit_us) {
         src->next_commit_us = now + src->setup->commit_us;
         weir_kafka_group_commit(src);
@@ -297,6 +298,12 @@ static void source_ack(void *self, const weir_receipt *receipts, size_t n)
         }
     }
     weir_lock_give(&src->lock);
+}
+
+static weir_status source_suspect(void *self, const weir_receipt *receipt, bool begins)
+{
+    return weir_kafka_strikes_suspect(
+        WEIR_CAST(weir_kafka_reader, self, WEIR_KAFKA_SOURCE_TAG), receipt, begins);
 }
 
 static weir_status source_flush(void *self, int64_t until_us)
@@ -453,6 +460,7 @@ const weir_source_ops weir_kafka_source = {
     .wake = source_wake,
     .hold = source_hold,
     .ack = source_ack,
+    .suspect = source_suspect,
     .flush = source_flush,
     .stat = source_stat,
     .skip = source_skip,

@@ -82,7 +82,10 @@ typedef struct weir_kafka_part {
     weir_ack_map known; /* what an earlier owner finished; runs NULL: nothing */
     uint64_t n_known;   /* events of it that were skipped */
     uint32_t generation, strikes;
-    int64_t strikes_base; /* the position that the strikes are about */
+    int64_t strikes_base;   /* the position that the strikes are about */
+    uint32_t n_striken;     /* so many of the next events run alone, */
+    uint32_t strikes_first; /* and the next one has these */
+    bool is_owned;          /* the map says that somebody is at it */
     /* records that were given out, rising: the first is before the commit position */
     weir_ack_print prints[WEIR_KAFKA_PRINTS];
     size_t n_prints;
@@ -91,6 +94,14 @@ typedef struct weir_kafka_part {
     uint32_t epoch; /* of the present or the last assignment; 0: never assigned */
     bool is_live;   /* is_assigned, for other threads */
     bool wants_hold;
+    int64_t lone;    /* the event that is to run alone, or does; -1: none */
+    int64_t lone_us; /* since when it is asked for */
+    int64_t away;    /* the position is known to stay here; -1: none is */
+    enum {
+        WEIR_KAFKA_LONE_ASKED,
+        WEIR_KAFKA_LONE_COUNTED,
+        WEIR_KAFKA_LONE_COMMITTED
+    } lone_state;
     weir_track track;
     int64_t sent;      /* the last position that a commit was sent for */
     int64_t committed; /* as the broker confirmed; -1: none */
@@ -154,6 +165,7 @@ typedef struct weir_kafka_reader {
 
     weir_signal signal; /* something is in a queue, or wake() */
     atomic_bool is_woken;
+    atomic_bool has_lone;     /* a suspect is to be written down */
     atomic_bool has_holds;    /* a wants_hold has changed */
     atomic_bool is_low;       /* the fetcher may sleep, and should not */
     atomic_bool has_assigned; /* partitions have come, for the watch */
@@ -257,6 +269,22 @@ weir_status weir_kafka_start_resolve(weir_kafka_reader *src,
 weir_status weir_kafka_start_lookup(rd_kafka_t *rk,
                                     rd_kafka_topic_partition_list_t *list, int64_t what,
                                     int timeout_ms, weir_err *err);
+
+/* ------------------------------------------------------------------- kafka_strikes ---- */
+
+/* Takes the strikes of the map that was just read. */
+void weir_kafka_strikes_load(weir_kafka_reader *src, weir_kafka_part *part);
+/* Commits for what is new in the assignment that it has an owner. */
+weir_status weir_kafka_strikes_own(weir_kafka_reader *src,
+                                   const rd_kafka_topic_partition_list_t *assigned,
+                                   weir_err *err);
+/* The strikes of the event that is given out next, one of n_striken. */
+uint32_t weir_kafka_strikes_of(weir_kafka_part *part);
+/* weir_source_ops.suspect. Any thread. */
+weir_status weir_kafka_strikes_suspect(weir_kafka_reader *src,
+                                       const weir_receipt *receipt, bool begins);
+/* Writes down the suspects that are asked for. */
+void weir_kafka_strikes_tend(weir_kafka_reader *src);
 
 /* ----------------------------------------------------------------------- kafka_map ---- */
 

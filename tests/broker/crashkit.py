@@ -31,6 +31,7 @@ EXIT = {"segv": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 0, "_exit": 0
 
 class Redis:
     kind = "redis"
+    counts = False  # deaths, where the journal does not last
     sub = "claim_after: 1s,"
 
     def __init__(self, kit, server):
@@ -43,7 +44,8 @@ class Redis:
 
 class Kafka:
     kind = "kafka"
-    sub = ""
+    counts = True
+    sub = "static_member: true,"  # a restart need not wait for the dead one's session
 
     def __init__(self, kit, broker):
         self.kit, self.broker = kit, broker
@@ -112,7 +114,7 @@ class Case:
                            f"{self.label}: exit {worker.process.returncode}: "
                            f"{worker.log()[-2000:]}")
             n_ends += 1
-            if n_ends > 12:
+            if n_ends > 20:
                 self.kit.check(False, f"{self.label}: it ends for ever: {worker.log()[-2500:]}")
                 self.kit.end()
 
@@ -129,6 +131,37 @@ def poison(kit, kind, how, crashes=2):
         kit.equal(n_ends, crashes + 1, f"{how}: the worker ended so often")
     kit.equal(case.reasons(), [(how, "crashed")], f"{how}: one dead letter, the right one")
     kit.equal(case.results(), set(others), f"{how}: every other event has its result")
+
+
+def forgetful(kit, kind):
+    """Without a journal that lasts the queue itself tells who ends its workers."""
+    case = Case(kit, kind, "forget", crashes=0)
+    others = [f"ok {i}" for i in range(20)]
+    case.send(others[:10] + ["segv"] + others[10:])
+    n_ends = case.supervise(set(others), {EXIT["segv"]},
+                            lambda: case.config("one", f"{case.name}-{case.n_starts}"))
+    kit.check(n_ends >= 5, f"forget: two deaths, and three alone: {n_ends}")
+    kit.equal(case.reasons(), [("segv", "crashed")], "forget: the right one")
+    kit.equal(case.results(), set(others), "forget: every other event has its result")
+
+
+def killed_forgetful(kit, kind):
+    """Kills of workers whose journal does not last blame nobody while things move."""
+    case = Case(kit, kind, "kills", crashes=0)
+    others = [f"sleep 20 {i}" for i in range(600)]
+    case.send(others)
+    n_done = 0
+    for _ in range(6):
+        worker = case.start(case.config("one", f"{case.name}-{case.n_starts}"))
+        n_done += 30
+        kit.wait("some more are done", lambda: len(case.results()) >= n_done)
+        n_done = len(case.results())
+        worker.process.send_signal(signal.SIGKILL)
+        worker.process.wait(60)
+    worker = case.start(case.config("one", f"{case.name}-{case.n_starts}"))
+    kit.wait("all results", lambda: case.results() >= set(others), 120)
+    worker.end()
+    kit.equal(case.reasons(), [], "kills: nobody is blamed")
 
 
 def innocent_fork(kit, kind):
@@ -180,6 +213,9 @@ def all_of_it(kit, kind):
     for how in ("segv", "abort", "exit", "stack", "fpe", "loop", "_exit"):
         poison(kit, kind, how)
     innocent_fork(kit, kind)
+    if kind.counts:
+        forgetful(kit, kind)
+        killed_forgetful(kit, kind)
     killed(kit, kind, signal.SIGKILL)
     killed(kit, kind, signal.SIGSEGV)
     stopped(kit, kind)

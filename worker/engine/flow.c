@@ -189,16 +189,11 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     atomic_store_explicit(&f->hint_lone, f->n_lone > 0, memory_order_release);
 }
 
-/* Who comes first of those that may begin. Suspects go before all others, so that the worker
- * is soon what it was; of them those first that have not been met at a death so often. */
+/* Who comes first of those that may begin: suspects before all others, so that the worker is
+ * soon what it was. */
 static int64_t flow_rank(const weir_job *job)
 {
-    const int64_t seq = (int64_t)job->seq;
-
-    if (!job->is_suspect) {
-        return seq;
-    }
-    return INT64_MIN + ((int64_t)(job->n_crashes & 0xffff) << 44) + seq;
+    return job->is_suspect ? INT64_MIN + (int64_t)job->seq : (int64_t)job->seq;
 }
 
 void weir_flow_ready_locked(weir_flow *f, weir_job *job, int64_t now)
