@@ -8,6 +8,7 @@
  */
 #include "triggers/redis_claim.h"
 
+#include "schemas/strikes.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
 
@@ -18,17 +19,19 @@
 #define CLAIM_PAGE 200
 #define CLAIM_BEAT_IDS 500
 #define CLAIM_BACK_MS INT64_C(3600000)
+#define CLAIM_COUNT_ALONE (WEIR_STRIKES_ALONE + 1)
 
-/* KEYS: stream. ARGV: group, consumer, idle in ms, ids in rising order. Touches only what is
- * still that consumer's. */
+/* KEYS: stream. ARGV: group, consumer, idle in ms, delivery count (empty: as it is), ids in rising
+ * order. Touches only what is still that consumer's. */
 static const char claim_idle_script[] =
     "local own, cmd = {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], '0'} "
-    "for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[4], ARGV[#ARGV], "
+    "for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[5], ARGV[#ARGV], "
     "'1000000', ARGV[2])) do own[p[1]] = true end "
-    "for i = 4, #ARGV do if own[ARGV[i]] then cmd[#cmd + 1] = ARGV[i] end end "
+    "for i = 5, #ARGV do if own[ARGV[i]] then cmd[#cmd + 1] = ARGV[i] end end "
     "local n = #cmd - 5 "
-    "if n > 0 then cmd[#cmd + 1] = 'IDLE' cmd[#cmd + 1] = ARGV[3] cmd[#cmd + 1] = "
-    "'JUSTID' "
+    "if n > 0 then cmd[#cmd + 1] = 'IDLE' cmd[#cmd + 1] = ARGV[3] "
+    "if ARGV[4] ~= '' then cmd[#cmd + 1] = 'RETRYCOUNT' cmd[#cmd + 1] = ARGV[4] end "
+    "cmd[#cmd + 1] = 'JUSTID' "
     "redis.call(unpack(cmd)) end "
     "return n";
 
@@ -42,7 +45,7 @@ static int claim_id_order(const void *a, const void *b)
 /* Sorted ids. */
 static weir_status claim_set_idle(weir_redis_src *src, weir_redis_part *part,
                                   const weir_pos *ids, size_t n, int64_t idle_ms,
-                                  weir_err *err)
+                                  const char *count, weir_err *err)
 {
     weir_redis_conn *conn = src->ctl;
     weir_redis_reply *reply = NULL;
@@ -54,7 +57,7 @@ static weir_status claim_set_idle(weir_redis_src *src, weir_redis_part *part,
         if (!weir_redis_conn_is_open(conn)) {
             return weir_fail(err, WEIR_ECLOSED, "redis: not connected");
         }
-        weir_redis_conn_begin(conn, 7 + page);
+        weir_redis_conn_begin(conn, 8 + page);
         weir_redis_conn_arg(conn, WEIR_SLICE_LIT("EVAL"));
         weir_redis_conn_arg(conn, WEIR_SLICE_LIT(claim_idle_script));
         weir_redis_conn_arg(conn, WEIR_SLICE_LIT("1"));
@@ -63,6 +66,7 @@ static weir_status claim_set_idle(weir_redis_src *src, weir_redis_part *part,
         weir_redis_conn_arg(conn, weir_slice_of(src->consumer));
         snprintf(text, sizeof(text), "%" PRId64, idle_ms);
         weir_redis_conn_arg(conn, weir_slice_of(text));
+        weir_redis_conn_arg(conn, weir_slice_of(count));
         for (size_t k = 0; k < page; k++) {
             size_t len = weir_redis_id_format(ids[i + k], text);
 
@@ -95,7 +99,7 @@ weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err
     }
     weir_lock_give(&src->lock);
     if (st == WEIR_OK && ids.n > 0) {
-        st = claim_set_idle(src, part, ids.ids, ids.n, 0, err);
+        st = claim_set_idle(src, part, ids.ids, ids.n, 0, "", err);
     }
     free(ids.ids);
     return st;
@@ -113,7 +117,8 @@ weir_status weir_redis_giveback(weir_redis_src *src, weir_redis_part *part,
     memcpy(sorted, ids, n * sizeof(*sorted));
     qsort(sorted, n, sizeof(*sorted), claim_id_order);
     weir_status st = claim_set_idle(
-        src, part, sorted, n, claim_ms > CLAIM_BACK_MS ? claim_ms : CLAIM_BACK_MS, err);
+        src, part, sorted, n, claim_ms > CLAIM_BACK_MS ? claim_ms : CLAIM_BACK_MS, "1",
+        err); /* who leaves in order leaves no strikes */
     free(sorted);
     return st;
 }
@@ -127,6 +132,10 @@ typedef struct claim_page {
     size_t n;
     weir_pos last; /* of the page, held or not */
     size_t n_seen;
+    /* claimed, and their counts are one too high for that: see redis_strikes.c */
+    weir_pos high[CLAIM_PAGE];
+    uint32_t high_counts[CLAIM_PAGE];
+    size_t n_high;
 } claim_page;
 
 static weir_pos claim_next_id(weir_pos pos)
@@ -146,6 +155,7 @@ static weir_status claim_pending(weir_redis_src *src, weir_redis_part *part,
 
     page->n = 0;
     page->n_seen = 0;
+    page->n_high = 0;
     weir_redis_id_format(from, id);
     if (consumer != NULL) {
         st = weir_redis_callf(src->ctl, &reply, err, "XPENDING %s %s %s + %d %s",
@@ -194,11 +204,33 @@ static uint32_t claim_count_of(const claim_page *page, weir_pos pos)
     return 0;
 }
 
+/* Takes one off the counts of what was claimed and had run alone before. */
+static weir_status claim_lower(weir_redis_src *src, weir_redis_part *part,
+                               const claim_page *page, weir_err *err)
+{
+    weir_status st = WEIR_OK;
+    char count[16];
+
+    for (size_t i = 0; i < page->n_high && st == WEIR_OK; i++) {
+        snprintf(count, sizeof(count), "%u", page->high_counts[i]);
+        st = claim_set_idle(src, part, &page->high[i], 1, 0, count, err);
+    }
+    return st;
+}
+
+/* What comes next has been with others that are gone: the first of it runs alone, if it must. */
+static void claim_strike(weir_redis_src *src, weir_redis_part *part)
+{
+    weir_lock_take(&src->lock);
+    part->n_striken = src->setup->concurrency + 1;
+    weir_lock_give(&src->lock);
+}
+
 /* Queues the entries of an array; `plus` is added to each count. Takes what it queued out of
  * the page by setting its count to 0. */
 static size_t claim_queue(weir_redis_src *src, weir_redis_part *part,
                           weir_redis_reply *reply, const weir_redis_val *entries,
-                          claim_page *page, uint32_t plus)
+                          claim_page *page, uint32_t plus, bool is_claim)
 {
     size_t n_queued = 0;
 
@@ -213,6 +245,10 @@ static size_t claim_queue(weir_redis_src *src, weir_redis_part *part,
         uint32_t times = claim_count_of(page, entry.pos) + plus;
         /* taken over, and the page did not reach it */
         times = times == 0 ? 2 : times;
+        if (is_claim && times > CLAIM_COUNT_ALONE && page->n_high < CLAIM_PAGE) {
+            page->high[page->n_high] = entry.pos;
+            page->high_counts[page->n_high++] = --times;
+        }
         for (size_t k = 0; k < page->n; k++) {
             if (weir_pos_cmp(page->ids[k], entry.pos) == 0) {
                 page->ids[k] = page->ids[--page->n];
@@ -286,7 +322,7 @@ static weir_status claim_fetch(weir_redis_src *src, weir_redis_part *part,
         if (reply->root->type == WEIR_REDIS_ARRAY && reply->root->n == 0) {
             gone.ids[gone.n++] = asked.ids[i];
         } else {
-            claim_queue(src, part, reply, reply->root, page, 0);
+            claim_queue(src, part, reply, reply->root, page, 0, false);
         }
         weir_redis_reply_give(reply);
     }
@@ -346,10 +382,16 @@ weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
         st = claim_fetch(src, part, &page, err);
     } else if (page.n > 0 &&
                (st = claim_take(src, part, &page, 0, &reply, err)) == WEIR_OK) {
-        claim_queue(src, part, reply, reply->root, &page, 1);
+        if (part->backlog.hi == 0) {
+            claim_strike(src, part);
+        }
+        claim_queue(src, part, reply, reply->root, &page, 1, true);
         weir_redis_reply_give(reply);
         /* what was asked for and did not come */
         st = claim_trimmed(src, part, &page, err);
+        if (st == WEIR_OK) {
+            st = claim_lower(src, part, &page, err);
+        }
     }
     if (st != WEIR_OK) {
         return st;
@@ -441,9 +483,11 @@ static weir_status claim_sweep_old(weir_redis_src *src, weir_redis_part *part,
     for (size_t i = 0; i < reply->root->n; i++) {
         has_nil = has_nil || reply->root->items[i].type == WEIR_REDIS_NIL;
     }
-    claim_queue(src, part, reply, reply->root, &page, 1);
+    claim_strike(src, part);
+    claim_queue(src, part, reply, reply->root, &page, 1, true);
     weir_redis_reply_give(reply);
-    return has_nil ? claim_purge(src, part, err) : WEIR_OK;
+    st = claim_lower(src, part, &page, err);
+    return st == WEIR_OK && has_nil ? claim_purge(src, part, err) : st;
 }
 
 /* How often the entries of an answer were delivered, which XAUTOCLAIM does not say. */
@@ -455,6 +499,7 @@ static weir_status claim_counts(weir_redis_src *src, weir_redis_part *part,
     weir_redis_entry entry;
 
     page->n = 0;
+    page->n_high = 0;
     for (size_t i = 0; i < entries->n; i++) {
         if (weir_redis_entry_parse(&entries->items[i], &entry) &&
             weir_pos_cmp(entry.pos, first) < 0) {
@@ -522,7 +567,13 @@ weir_status weir_redis_sweep(weir_redis_src *src, weir_redis_part *part, bool *i
     if ((st = claim_counts(src, part, claimed.entries, &page, err)) != WEIR_OK) {
         goto out;
     }
-    size_t n = claim_queue(src, part, reply, claimed.entries, &page, 0);
+    if (claimed.entries->n > 0) {
+        claim_strike(src, part);
+    }
+    size_t n = claim_queue(src, part, reply, claimed.entries, &page, 0, true);
+    if ((st = claim_lower(src, part, &page, err)) != WEIR_OK) {
+        goto out;
+    }
     if (n > 0) {
         weir_log(WEIR_INFO, "redis.claimed", "sub=%s stream=%s n=%zu",
                  src->setup->sub_name, part->stream, n);

@@ -33,6 +33,15 @@ weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
 /* Takes entries over that nobody has worked on for claim_after. *is_over: that was all. */
 weir_status weir_redis_sweep(weir_redis_src *src, weir_redis_part *part, bool *is_over,
                              weir_err *err);
+/* -- redis_strikes.c -- */
+/* The strikes of an entry that is given out. Lock held. */
+uint32_t weir_redis_strikes_locked(weir_redis_part *part, uint32_t n_delivered);
+/* weir_source_ops.suspect. Any thread. */
+weir_status weir_redis_strikes_suspect(weir_redis_src *src, const weir_receipt *receipt,
+                                       bool begins);
+/* Writes down what is asked for. */
+void weir_redis_strikes_tend(weir_redis_src *src);
+
 /* Gives back what is pending under our name and is not here: answers that were lost. */
 weir_status weir_redis_return_pending(weir_redis_src *src, weir_redis_part *part,
                                       weir_err *err);

@@ -351,6 +351,9 @@ static int64_t link_round(weir_redis_src *src)
         weir_redis_ack(src);
         weir_redis_give_back(src);
     }
+    if (is_in) {
+        weir_redis_strikes_tend(src);
+    }
     if (is_in && link_lease(src, now)) {
         link_parts(src, now);
         link_timers(src, now);

@@ -6,6 +6,7 @@
  */
 #include "triggers/redis_state.h"
 
+#include "triggers/redis_claim.h"
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
@@ -81,6 +82,7 @@ static void read_fill(weir_redis_src *src, weir_redis_part *part, uint32_t epoch
     ev->receipt =
         (weir_receipt){ .part = part->index, .epoch = epoch, .pos = item->entry.pos };
     ev->n_delivered = item->n_delivered;
+    ev->strikes = item->strikes;
     ev->bytes = item->entry.bytes + item->entry.fields->n * 64 + 128;
     if (weir_redis_entry_fill(&item->entry, src->data_field, src->key_field,
                               src->setup->max_event, ev) != WEIR_OK) {
@@ -105,6 +107,10 @@ static size_t read_give_part(weir_redis_src *src, weir_redis_part *part,
         while (n < want && part->is_live && !part->is_held &&
                weir_redis_ring_pop(&part->ring, &items[n])) {
             weir_redis_held_put(&part->held, items[n].entry.pos, WEIR_REDIS_GIVEN);
+            items[n].strikes =
+                items[n].n_delivered < 2
+                    ? 0
+                    : weir_redis_strikes_locked(part, items[n].n_delivered);
             src->stat.client_bytes -= items[n].entry.bytes;
             src->stat.n_client--;
             src->stat.n_redelivered += items[n].n_delivered > 1;

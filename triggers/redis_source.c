@@ -6,6 +6,7 @@
  */
 #include "triggers/redis_state.h"
 
+#include "triggers/redis_claim.h"
 #include "worker/base/check.h"
 #include "worker/base/clock.h"
 #include "worker/base/log.h"
@@ -267,6 +268,12 @@ static void source_ack(void *self, const weir_receipt *receipts, size_t n)
                   WEIR_REDIS_DONE);
 }
 
+static weir_status source_suspect(void *self, const weir_receipt *receipt, bool begins)
+{
+    return weir_redis_strikes_suspect(
+        WEIR_CAST(weir_redis_src, self, WEIR_REDIS_SOURCE_TAG), receipt, begins);
+}
+
 static void source_giveback(void *self, const weir_receipt *receipts, size_t n)
 {
     source_return(WEIR_CAST(weir_redis_src, self, WEIR_REDIS_SOURCE_TAG), receipts, n,
@@ -417,6 +424,7 @@ const weir_source_ops weir_redis_source = {
     .hold = source_hold,
     .ack = source_ack,
     .giveback = source_giveback,
+    .suspect = source_suspect,
     .flush = source_flush,
     .stat = source_stat,
     .skip = source_skip,

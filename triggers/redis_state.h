@@ -37,6 +37,7 @@ typedef struct weir_redis_item {
     weir_redis_reply *reply; /* one use of it is ours */
     weir_redis_entry entry;
     uint32_t n_delivered;
+    uint32_t strikes; /* as it is given out */
 } weir_redis_item;
 
 typedef struct weir_redis_ring {
@@ -64,8 +65,18 @@ typedef struct weir_redis_part {
     weir_redis_ring ring;
     weir_redis_held held;
     weir_redis_ids acks, backs; /* for the link to send */
-    size_t n_done;              /* of held: acknowledged by the engine */
-    weir_trouble trouble;       /* the last one told */
+    /* so many of the next that others have died over run alone */
+    uint32_t n_striken;
+    weir_pos lone; /* what runs alone, or is to; see redis_strikes.c */
+    enum {
+        WEIR_REDIS_LONE_NONE = 0,
+        WEIR_REDIS_LONE_ASKED,
+        WEIR_REDIS_LONE_WRITTEN,
+        WEIR_REDIS_LONE_GONE, /* the entry is another replica's */
+        WEIR_REDIS_LONE_ENDS
+    } lone_state;
+    size_t n_done;        /* of held: acknowledged by the engine */
+    weir_trouble trouble; /* the last one told */
     weir_part_stat stat;
 
     /* Whoever owns it, see above. */

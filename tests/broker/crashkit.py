@@ -31,7 +31,7 @@ EXIT = {"segv": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 0, "_exit": 0
 
 class Redis:
     kind = "redis"
-    counts = False  # deaths, where the journal does not last
+    counts = True
     sub = "claim_after: 1s,"
 
     def __init__(self, kit, server):
