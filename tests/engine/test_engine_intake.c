@@ -248,6 +248,9 @@ static void engine_keeps_the_values_of_calls_that_are_pending(void **state)
     r.subs[0].codec = &weir_codec_json;
     r.subs[0].order = WEIR_ORDER_NONE;
     r.subs[0].concurrency = N_KEPT;
+    r.subs[1].codec = &weir_codec_json;
+    r.setup.n_subs = 2;
+    r.setup.threads = 1; /* it makes the values of both */
     weir_rig_start(&r);
     for (int i = 0; i < N_KEPT; i++) {
         char data[64];
@@ -256,6 +259,8 @@ static void engine_keeps_the_values_of_calls_that_are_pending(void **state)
         weir_rig_put(&r, "in", 0, "k", data);
     }
     RIG_WAIT(atomic_load(&k.n) == N_KEPT);
+    weir_rig_put(&r, "in2", 0, "k", "{\"m\":-7,\"text\":\"another one\"}");
+    RIG_WAIT(weir_rig_count(&r, "out") == 1);
     for (int i = 0; i < N_KEPT; i++) {
         const weir_value *value = k.calls[i]->ev->value;
         weir_slice text = WEIR_SLICE_NONE;
@@ -269,7 +274,7 @@ static void engine_keeps_the_values_of_calls_that_are_pending(void **state)
         weir_call_complete(k.calls[i], weir_rig_echo(NULL, k.calls[i]));
     }
     RIG_WAIT(weir_rig_committed(&r, 0) == N_KEPT);
-    assert_int_equal(weir_rig_count(&r, "out"), N_KEPT);
+    assert_int_equal(weir_rig_count(&r, "out"), N_KEPT + 1);
     weir_rig_close(&r);
 }
 
