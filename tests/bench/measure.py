@@ -196,7 +196,7 @@ class Bench:
 
     def raw_kafka(self, kind: str, topic: str, events: int, tuning: str, to_partitions: int = 8,
                   preload: bool = False) -> Sample:
-        to = [self.servers.topic(self.servers.name("raw-to"), to_partitions)] if kind == "copy" else []
+        to = [self.servers.topic(self.servers.name("raw-to"), to_partitions)] if kind in ("copy", "headed") else []
         report = self.program("kafka", kind, self.servers.kafka.address, topic, events, tuning, *to,
                               preload=preload)
         return sample_of(report, preload)

@@ -54,14 +54,22 @@ class Rate:
         events = self.load.count(bench.is_quick)
         kind = "copy" if self.is_copy else "poll"
         plain, tuned, weir = Series("raw, plain"), Series("raw, tuned"), Series("weir")
+        headed = Series("raw, with the two headers of a result")
         for i in range(bench.pairs):
             if i in (0, bench.pairs - 1):
                 plain.samples.append(bench.raw_kafka(kind, topic, events, "plain"))
+            if self.is_copy:
+                headed.samples.append(bench.raw_kafka("headed", topic, events, "big"))
             tuned.samples.append(bench.tuned_kafka(kind, topic, events))
             weir.samples.append(bench.weir(self.rules(bench, topic, events)))
         tuned.name = f"raw, tuned ({bench.tuned[kind]})"
         counted = bench.weir(self.rules(bench, topic, events // 2), preload=True)
-        return rate_result([plain, tuned, weir], counted, self.need, self.cpu_need, self.zero_allocs)
+        result = rate_result([plain, tuned, weir], counted, self.need, self.cpu_need, self.zero_allocs)
+        if self.is_copy:
+            bench.say(f"  a loop that writes the two headers of a result: {headed.rate:,.0f}/s")
+            result.checks.append(ratio_check("rate, of a raw loop with the same headers", [
+                w.rate / r.rate for w, r in zip(weir.samples, headed.samples)], self.need))
+        return result
 
 
 def rate_result(series: list[Series], counted: Sample, need: float, cpu_need: float,

@@ -5,10 +5,14 @@
  *
  *   weir-bench-kafka poll ADDRESS TOPIC N TUNING        reads N records in a group
  *   weir-bench-kafka copy ADDRESS TOPIC N TUNING TO     and publishes each to another topic
+ *   weir-bench-kafka headed ADDRESS TOPIC N TUNING TO   with two headers
  *   weir-bench-kafka stamp ADDRESS TOPIC N TUNING       reads, and measures their age
  *
  * Both store offsets, which the client commits each second: `poll` after each record, `copy`
  * when the copy of the record is confirmed, so that a crash loses nothing that was read.
+ *
+ * `headed` is `copy` with what each result of weir carries: two headers, where its cause stands
+ * and how often it has been passed on, for which the headers of the cause are looked at.
  *
  * TUNING: plain, the client as it is; wake, its fetcher is woken every 20 ms while its queue is
  * low, for it stops when the queue is full and looks again a second later; big, a queue so large
@@ -23,6 +27,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +44,7 @@ typedef struct raw {
     rd_kafka_topic_t *from[MAX_PARTITIONS]; /* of each partition that came */
     long n_read, n_confirmed;
     atomic_bool must_end;
-    bool is_copy, is_stamp;
+    bool is_copy, is_headed, is_stamp;
     bench_meter meter;
 } raw;
 
@@ -91,13 +97,60 @@ static void raw_confirmed(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *a
     r->n_confirmed++;
 }
 
+/* The headers of a copy. */
+static rd_kafka_headers_t *raw_headers(const raw *r, const rd_kafka_message_t *msg)
+{
+    rd_kafka_headers_t *had;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+    const void *value;
+    size_t len;
+    char text[320];
+    int hops = 1;
+
+    if (rd_kafka_message_headers(msg, &had) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(had, "weir.hops", &value, &len) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+        hops += atoi(value);
+    }
+    int n = snprintf(text, sizeof(text), "kafka:%s/%d@%lld", r->topic,
+                     (int)msg->partition, (long long)msg->offset);
+
+    rd_kafka_header_add(headers, "weir.position", -1, text, n);
+    n = snprintf(text, sizeof(text), "%d", hops);
+    rd_kafka_header_add(headers, "weir.hops", -1, text, n);
+    return headers;
+}
+
+static rd_kafka_resp_err_t raw_produce(raw *r, rd_kafka_topic_t *to,
+                                       const rd_kafka_message_t *msg)
+{
+    if (!r->is_headed) {
+        return rd_kafka_produce(to, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                                msg->payload, msg->len, msg->key, msg->key_len,
+                                raw_pack(msg)) == 0
+                   ? RD_KAFKA_RESP_ERR_NO_ERROR
+                   : rd_kafka_last_error();
+    }
+    rd_kafka_headers_t *headers = raw_headers(r, msg);
+    const rd_kafka_resp_err_t code = rd_kafka_producev(
+        r->producer, RD_KAFKA_V_RKT(to), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_VALUE(msg->payload, msg->len),
+        RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_OPAQUE(raw_pack(msg)), RD_KAFKA_V_END);
+
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_headers_destroy(headers);
+    }
+    return code;
+}
+
 static void raw_publish(raw *r, rd_kafka_topic_t *to, const rd_kafka_message_t *msg)
 {
-    while (rd_kafka_produce(to, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                            msg->payload, msg->len, msg->key, msg->key_len,
-                            raw_pack(msg)) != 0) {
-        if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            bench_die("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
+    rd_kafka_resp_err_t code;
+
+    while ((code = raw_produce(r, to, msg)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            bench_die("produce: %s", rd_kafka_err2str(code));
         }
         rd_kafka_poll(r->producer, 10);
     }
@@ -226,11 +279,12 @@ int main(int argc, char **argv)
 {
     static raw r;
 
-    r.is_copy = argc == 7 && strcmp(argv[1], "copy") == 0;
+    r.is_headed = argc == 7 && strcmp(argv[1], "headed") == 0;
+    r.is_copy = r.is_headed || (argc == 7 && strcmp(argv[1], "copy") == 0);
     r.is_stamp = argc == 6 && strcmp(argv[1], "stamp") == 0;
     if (!r.is_copy && !r.is_stamp && (argc != 6 || strcmp(argv[1], "poll") != 0)) {
         fputs("usage: weir-bench-kafka poll|stamp ADDRESS TOPIC N plain|wake|big\n"
-              "       weir-bench-kafka copy ADDRESS TOPIC N plain|wake|big TO\n",
+              "       weir-bench-kafka copy|headed ADDRESS TOPIC N plain|wake|big TO\n",
               stderr);
         return 64;
     }
