@@ -106,7 +106,8 @@ _Noreturn void sim_fail(const char *promise, const char *fmt, ...)
 /* What a seed decides before anything runs. */
 typedef struct sim_plan {
     int n_events, n_parts, n_keys, n_procs;
-    int order; /* weir_order */
+    int order;      /* weir_order */
+    bool is_stream; /* read from streams; else from a topic */
     bool keeps_order;
     bool is_cooperative;
     unsigned concurrency, batch, attempts, preempt_n;
@@ -221,6 +222,10 @@ void sim_check_written(int id, int out);
 void sim_check_dead(int id);
 /* The broker has taken a position for the group. */
 void sim_check_commit(int part, int64_t before, int64_t offset, bool is_news);
+/* And this map of what is done above it. */
+void sim_check_map(int part, int64_t offset, const char *text);
+/* The server has taken an acknowledgement. */
+void sim_check_ack(int id);
 /* The source passes this one: an earlier owner has finished it. */
 void sim_check_known(int part, int64_t offset);
 /* The end of a history: nothing is missing. */
@@ -238,6 +243,13 @@ void sim_client_forget_all(const sim_proc *proc);
 void sim_kafka_kick(void);
 /* The watching of sessions, requests and rounds: a coroutine of the world. */
 void *sim_kafka_main(void *arg);
+
+/* -- sim_stream.c: streams with a pending list ---------------------------------------------------- */
+
+struct weir_source_ops;
+extern const struct weir_source_ops sim_stream_source;
+void sim_stream_begin(void);
+bool sim_stream_is_all_acked(void);
 
 /* -- sim_sink.c and sim_function.c ------------------------------------------------------------------ */
 

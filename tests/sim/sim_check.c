@@ -9,6 +9,7 @@
 #include "tests/sim/sim.h"
 
 #include "handlers/call.h"
+#include "triggers/ack_map.h"
 #include "worker/base/check.h"
 #include "worker/engine/flow_private.h"
 
@@ -139,6 +140,12 @@ bool sim_event_is_done(const sim_event *ev)
     return ev->cls == SIM_RESULT && ev->outs_done == (1u << ev->n_outs) - 1;
 }
 
+/* Replicas share a stream, and what one has left runs later: only a process has order. */
+static bool check_has_order(void)
+{
+    return !sim_the_plan.is_stream;
+}
+
 static bool check_is_lane(const sim_event *a, const sim_event *b)
 {
     if (sim_the_plan.order == WEIR_ORDER_NONE || a->part != b->part) {
@@ -174,7 +181,7 @@ void sim_check_start(sim_proc *proc, int id, const weir_call *call)
     proc->running[proc->n_running++] = id;
     SIM_MUST((unsigned)proc->n_running <= most, "no more run than may",
              "%d of %u at once", proc->n_running, sim_the_plan.concurrency);
-    for (int i = 0; i < id; i++) {
+    for (int i = 0; i < id && check_has_order(); i++) {
         const sim_event *before = &check.events[i];
 
         SIM_MUST(!check_is_lane(before, ev) || before->n_ended > 0 ||
@@ -212,7 +219,7 @@ void sim_check_written(int id, int out)
     sim_trace("log.result", id, out, ev->n_written[out]);
     SIM_MUST(ev->n_ended > 0 && ev->cls == SIM_RESULT,
              "a result comes of a function that is done", "event %d", id);
-    for (int i = 0; i < id; i++) {
+    for (int i = 0; i < id && check_has_order(); i++) {
         const sim_event *before = &check.events[i];
 
         SIM_MUST(before->cls != SIM_RESULT || !check_is_lane(before, ev) ||
@@ -252,6 +259,44 @@ void sim_check_commit(int part, int64_t before, int64_t offset, bool is_news)
     }
 }
 
+/* A crash from now on does not bring it again, so nothing of its lane may come behind it. */
+static void check_remembered(const sim_event *ev)
+{
+    SIM_MUST(sim_event_is_done(ev), "nothing is lost",
+             "the map holds event %d, which is not done", ev->id);
+    for (int i = 0; i < ev->id; i++) {
+        SIM_MUST(!check_is_lane(&check.events[i], ev) ||
+                     sim_event_is_done(&check.events[i]),
+                 "what is remembered has its lane before it",
+                 "the map holds event %d, and %d is not done", ev->id, i);
+    }
+}
+
+void sim_check_map(int part, int64_t offset, const char *text)
+{
+    static uint32_t runs[WEIR_ACK_MAP_MAX_RUNS];
+    weir_ack_map map = { .runs = runs, .cap_runs = WEIR_ACK_MAP_MAX_RUNS };
+
+    if (weir_ack_map_decode(weir_slice_of(text), offset, &map) != WEIR_ACK_OK) {
+        SIM_MUST(text[0] == '\0', "a map can be read", "%s", text);
+        return;
+    }
+    for (int i = 0; i < check.n; i++) {
+        const sim_event *ev = &check.events[i];
+
+        if (ev->part == part && ev->offset >= offset &&
+            weir_ack_map_next(&map, ev->offset) != ev->offset) {
+            check_remembered(ev);
+        }
+    }
+}
+
+void sim_check_ack(int id)
+{
+    SIM_MUST(sim_event_is_done(sim_event_at(id)), "nothing is lost",
+             "event %d is acknowledged and not done", id);
+}
+
 void sim_check_known(int part, int64_t offset)
 {
     const sim_event *ev = sim_event_find(part, offset);
@@ -275,11 +320,12 @@ bool sim_check_all_done(void)
  * before an earlier one stands behind it once more. */
 static void check_order(const sim_event *ev)
 {
-    for (int i = 0; i < ev->id; i++) {
+    for (int i = 0; i < ev->id && check_has_order(); i++) {
         const sim_event *before = &check.events[i];
 
         SIM_MUST(!check_is_lane(before, ev) || before->first_at == 0 ||
-                     ev->last_at == 0 || ev->last_at > before->first_at,
+                     ev->last_at == 0 || ev->last_at > before->first_at ||
+                     ev->n_dead > 0, /* its second run had no result */
                  "results of a lane keep its order",
                  "those of event %d came last, and those of %d later", ev->id, i);
     }

@@ -139,7 +139,10 @@ static bool group_is_member(int member)
 
 int sim_group_join(int member, int incarnation, unsigned owned, bool is_cooperative)
 {
-    if (!group_is_member(member)) {
+    if (member >= 0 && !group_is_member(member)) {
+        return -1;
+    }
+    if (member < 0) {
         WEIR_ASSERT(group.n_members < GROUP_MEMBERS);
         member = group.n_members++;
         group.members[member] =
@@ -214,6 +217,7 @@ rd_kafka_resp_err_t sim_group_commit(int member, int gen, int part, int64_t offs
                          strcmp(at->text, text == NULL ? "" : text) != 0);
     at->offset = offset;
     (void)snprintf(at->text, sizeof(at->text), "%s", text == NULL ? "" : text);
+    sim_check_map(part, offset, at->text);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

@@ -26,7 +26,8 @@ typedef enum sim_reply {
 
 /* -- sim_kafka.c: what a broker answers, at once; who asks pays for the way -- */
 
-/* member -1: a new one. owned: what it has and would keep. Returns its id. */
+/* member -1: a new one. owned: what it has and would keep. Returns its id; -1: it is no member
+ * any more. */
 int sim_group_join(int member, int incarnation, unsigned owned, bool is_cooperative);
 sim_reply sim_group_sync(int member, int *gen, unsigned *mask);
 sim_reply sim_group_beat(int member, int gen);

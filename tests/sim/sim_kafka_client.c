@@ -277,6 +277,10 @@ static void client_beat(rd_kafka_t *rk)
     if (rk->state == SIM_UNJOINED && !has_callback) {
         rk->member = sim_group_join(rk->member, rk->incarnation, rk->assigned,
                                     rk->is_cooperative);
+        if (rk->member < 0) {
+            client_lose(rk);
+            return;
+        }
         rk->state = SIM_JOINING;
     } else if (rk->state == SIM_UNJOINED && rk->member >= 0) {
         /* Between a rebalance and its end it is alive. */

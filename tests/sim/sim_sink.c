@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SINK_TARGETS 4
+#define SINK_TARGETS 12
 #define SINK_CAP 256
 #define SINK_BATCH 32
 

@@ -112,6 +112,7 @@ static void plan_make(sim_plan *plan)
     if (sim_once_in(8)) {
         plan_calm(plan);
     }
+    plan->is_stream = sim_once_in(4);
 }
 
 /* -- processes ------------------------------------------------------------------------------------ */
@@ -159,7 +160,8 @@ static world_frame *world_frame_new(const sim_plan *plan)
         .ops = &sim_host_ops,
         .setup = { .name = "f", .base_dir = ".", .config_json = "null" }
     };
-    f->source = (weir_sub_source){ .ops = &weir_kafka_source,
+    f->source = (weir_sub_source){ .ops = plan->is_stream ? &sim_stream_source
+                                                          : &weir_kafka_source,
                                    .setup = { .queue = &f->kafka,
                                               .queue_name = "k",
                                               .topics = f->topics,
@@ -385,7 +387,9 @@ static void world_phase_quiet(void)
         world.procs[i].cut_until_us = 0;
     }
     world_produce(sim_the_plan.n_events);
-    while (!sim_check_all_done() || !sim_kafka_is_all_committed()) {
+    while (!sim_check_all_done() ||
+           !(sim_the_plan.is_stream ? sim_stream_is_all_acked()
+                                    : sim_kafka_is_all_committed())) {
         if (sim_now() > until) {
             sim_check_finish(false);
             sim_fail("everything finishes", "all is done and not committed");
@@ -467,6 +471,7 @@ uint64_t sim_run(uint64_t seed, bool is_printed, long n_faults)
     sim_sched_begin(seed, sim_the_plan.preempt_n);
     sim_check_begin();
     sim_kafka_begin();
+    sim_stream_begin();
     sim_co_detach(sim_co_start(NULL, "coordinator", sim_kafka_main, NULL));
     sim_co_detach(sim_co_start(NULL, "fates", world_fates, NULL));
     sim_sched_run(world_is_over);
