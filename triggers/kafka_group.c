@@ -388,8 +388,13 @@ static void group_assign(weir_kafka_reader *src, rd_kafka_t *rk,
     if (st == WEIR_OK) {
         st = group_begin(src, list, epochs, &n);
     }
+    if (st == WEIR_OK && !weir_kafka_map_load(src, list) && src->settler != NULL) {
+        /* To run again what is done would publish it twice. */
+        st = weir_fail(
+            &err, WEIR_EUNAVAIL,
+            "the records before the group's positions could not be read back");
+    }
     if (st == WEIR_OK) {
-        weir_kafka_map_load(src, list);
         st = weir_kafka_strikes_own(src, list, &err);
     }
     if (st != WEIR_OK) {

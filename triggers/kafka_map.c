@@ -255,10 +255,11 @@ static bool map_keep(weir_kafka_part *part, const weir_ack_map *map)
     return true;
 }
 
-/* The parts that have just been assigned and whose maps can be read. */
+/* The parts that have just been assigned and whose maps can be read. *is_sure false: there was
+ * no memory for one. */
 static size_t map_decode_all(weir_kafka_reader *src,
                              const rd_kafka_topic_partition_list_t *list,
-                             weir_kafka_part **parts)
+                             weir_kafka_part **parts, bool *is_sure)
 {
     size_t n = 0;
 
@@ -280,6 +281,7 @@ static size_t map_decode_all(weir_kafka_reader *src,
             map_ignored(src, part, weir_ack_fault_name(fault));
         } else if (fault == WEIR_ACK_OK && !map_keep(part, &map)) {
             map_ignored(src, part, "memory");
+            *is_sure = false;
         } else if (fault == WEIR_ACK_OK) {
             parts[n++] = part;
         }
@@ -287,12 +289,13 @@ static size_t map_decode_all(weir_kafka_reader *src,
     return n;
 }
 
-/* Reads one of the two fingerprints of each part back. */
-static void map_probe(weir_kafka_reader *src, weir_kafka_part *const *parts, size_t n,
+/* Reads one of the two fingerprints of each part back. False: some could not be read. */
+static bool map_probe(weir_kafka_reader *src, weir_kafka_part *const *parts, size_t n,
                       weir_kafka_probe *probes, bool is_high, int64_t until_us)
 {
     weir_err err;
     size_t n_probes = 0;
+    bool is_sure = true;
 
     for (size_t i = 0; i < n; i++) {
         const weir_ack_print *print =
@@ -318,6 +321,7 @@ static void map_probe(weir_kafka_reader *src, weir_kafka_part *const *parts, siz
         }
         const weir_kafka_found found = probes[at++].found;
 
+        is_sure = is_sure && found != WEIR_KAFKA_UNASKED;
         if (found == WEIR_KAFKA_OTHER && !is_high) {
             part->is_other_log = true;
             part->is_stopped = true;
@@ -329,11 +333,13 @@ static void map_probe(weir_kafka_reader *src, weir_kafka_part *const *parts, siz
                                                            : "unread");
         }
     }
+    return is_sure;
 }
 
-void weir_kafka_map_load(weir_kafka_reader *src,
+bool weir_kafka_map_load(weir_kafka_reader *src,
                          const rd_kafka_topic_partition_list_t *list)
 {
+    bool is_sure = false;
     const int64_t until_us = weir_clock_us() + MAP_PROBE_US;
     weir_kafka_part **parts = calloc((size_t)list->cnt + 1, sizeof(*parts));
     weir_kafka_probe *probes = calloc((size_t)list->cnt + 1, sizeof(*probes));
@@ -343,10 +349,11 @@ void weir_kafka_map_load(weir_kafka_reader *src,
                  src->setup->sub_name);
         goto out;
     }
-    const size_t n = map_decode_all(src, list, parts);
+    is_sure = true;
+    const size_t n = map_decode_all(src, list, parts, &is_sure);
 
-    map_probe(src, parts, n, probes, false, until_us);
-    map_probe(src, parts, n, probes, true, until_us);
+    is_sure = map_probe(src, parts, n, probes, false, until_us) && is_sure;
+    is_sure = map_probe(src, parts, n, probes, true, until_us) && is_sure;
     for (size_t i = 0; i < n; i++) {
         weir_kafka_part *part = parts[i];
 
@@ -364,6 +371,7 @@ void weir_kafka_map_load(weir_kafka_reader *src,
 out:
     free(parts);
     free(probes);
+    return is_sure;
 }
 
 void weir_kafka_map_alarm(weir_kafka_reader *src)

@@ -27,7 +27,9 @@ weir_ack_print weir_kafka_probe_print(const rd_kafka_message_t *msg)
 static weir_status probe_client(const weir_kafka_queue *queue, rd_kafka_t **out,
                                 weir_err *err)
 {
-    /* One record a partition is wanted: small answers, nothing ahead. */
+    /* One record a partition is wanted: small answers, but of all partitions at once. A low
+     * limit of the queue, which they share, would keep the others waiting for a second each
+     * time that one has filled it. */
     const weir_kafka_prop props[] = {
         { "client.id", "weir-probe", false },
         { "enable.auto.commit", "false", false },
@@ -36,7 +38,7 @@ static weir_status probe_client(const weir_kafka_queue *queue, rd_kafka_t **out,
         { "auto.offset.reset", "error", false },
         { "isolation.level", "read_committed", false },
         { "allow.auto.create.topics", "false", false },
-        { "queued.min.messages", "1", false },
+        { "queued.min.messages", "1000000", false },
         { "fetch.message.max.bytes", "65536", false },
         { NULL, NULL, false },
     };
@@ -130,9 +132,13 @@ static void probe_gather(rd_kafka_queue_t *answers, weir_kafka_probe *probes, si
 
         if (probe != NULL && probe->found == WEIR_KAFKA_UNASKED) {
             probe->found = probe_judge(probe, msg);
-            n_left -= probe->found != WEIR_KAFKA_UNASKED;
         }
         rd_kafka_message_destroy(msg);
+        if (probe != NULL && probe->is_asked && probe->found != WEIR_KAFKA_UNASKED) {
+            (void)rd_kafka_consume_stop(probe->handle, probe->partition);
+            probe->is_asked = false;
+            n_left--;
+        }
     }
 }
 

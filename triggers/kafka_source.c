@@ -21,6 +21,7 @@
 #define SOURCE_BACKOFF_US                                                              \
     1000000 /* between two instances of the client, doubled up to ... */
 #define SOURCE_MAX_BACKOFF_US 30000000
+#define SOURCE_STEADY_US 60000000
 #define SOURCE_LEAVE_US 3000000
 #define SOURCE_MISSING_US 3000000
 #define SOURCE_LOOK_US 10000 /* whether the settler is ready */
@@ -72,6 +73,9 @@ static void source_renew(weir_kafka_reader *src)
     weir_kafka_client_leave(client, weir_clock_us() + SOURCE_LEAVE_US);
     client->next = src->old;
     src->old = client;
+    if (weir_clock_us() - src->next_client_us > SOURCE_STEADY_US) {
+        src->backoff_us = SOURCE_BACKOFF_US; /* it had been well for long */
+    }
     src->next_client_us = weir_clock_us() + src->backoff_us;
     src->backoff_us = src->backoff_us * 2 > SOURCE_MAX_BACKOFF_US
                           ? SOURCE_MAX_BACKOFF_US

@@ -309,8 +309,9 @@ void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
                          weir_kafka_planned *out);
 
 /* Looks at the metadata of an assignment's positions, and whether they fit the log: before
- * the first fetch. Blocks for a few seconds at most. */
-void weir_kafka_map_load(weir_kafka_reader *src,
+ * the first fetch. Blocks for a few seconds at most. False: some could not be asked; what they
+ * say is ignored, and runs again. */
+bool weir_kafka_map_load(weir_kafka_reader *src,
                          const rd_kafka_topic_partition_list_t *list);
 /* Tells of positions that were found to belong to another log; after assigned(). */
 void weir_kafka_map_alarm(weir_kafka_reader *src);

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from measure import Bench, Rules, Sample, sample_of
+from measure import Bench, Rules, Sample, median, sample_of
 from model import Allocs, Cell, Check, Result, Series, ratio_check
 from servers import BenchError, Load, redis_ask
 
@@ -36,6 +36,7 @@ class Rate:
     cpu_need: float = 0.0  # most of the raw loop's processor time of an event; 0: not asked
     is_copy: bool = False
     zero_allocs: bool = False
+    rate_need: float = 0.0  # least of weir's own events in a second; 0: not asked
 
     def conditions(self, bench: Bench) -> dict[str, str | int]:
         servers = bench.servers
@@ -69,6 +70,9 @@ class Rate:
             bench.say(f"  a loop that writes the two headers of a result: {headed.rate:,.0f}/s")
             result.checks.append(ratio_check("rate, of a raw loop with the same headers", [
                 w.rate / r.rate for w, r in zip(weir.samples, headed.samples)], self.need))
+        if self.rate_need:
+            result.checks.append(Check("results a second", median([s.rate for s in weir.samples]),
+                                       self.rate_need, False))
         return result
 
 
@@ -100,6 +104,9 @@ RATES = [
          Rate(NOOP, 1.2, function="batch", order="none", concurrency=200, extra=", batch: { max: 100 }")),
     Cell("kafka-copy", "Kafka to Kafka, one result an event, order key",
          Rate(COPY, 0.95, function="copy", is_copy=True, zero_allocs=True)),
+    Cell("kafka-copy-once", "Kafka to Kafka, one result an event, order key, exactly_once",
+         Rate(COPY, 0.1, function="copy", is_copy=True, extra=", delivery: exactly_once",
+              rate_need=200_000)),
     Cell("kafka-json", "Kafka, json, key by pointer, three reads, 400 bytes",
          Rate(JSON, 0.6, function="three", format="json", extra=', key: "/customer/id"')),
     Cell("kafka-msgpack", "Kafka, msgpack, key by pointer, three reads, 400 bytes",

@@ -41,8 +41,35 @@ def quiet(broker):
         line.kill_all()
 
 
+def faults(broker, chance):
+    line = driver.Line(broker, 60_000, 1_000, work_us=500, is_once=True)
+    try:
+        for name in REPLICAS:
+            line.start(name)
+        line.until_joined()
+        loader = line.load(is_waited_for=False)
+        line.until_count(0.02)
+        for i in range(KILLS):
+            line.until_count(min(0.9, line.count() / line.n_events + 0.02))
+            time.sleep(chance.random() * 0.3)
+            name = chance.choice(REPLICAS)
+            if i == KILLS // 2:  # past the time that a transaction may be open
+                line.replicas[name].send_signal(signal.SIGSTOP)
+                time.sleep(14)
+                line.replicas[name].send_signal(signal.SIGCONT)
+                continue
+            line.end(name, signal.SIGKILL)
+            line.start(name)
+        driver.expect(loader.wait(60) == 0, "the load was confirmed")
+        line.check(idle_s=90)
+        verdict(line)
+    finally:
+        line.kill_all()
+
+
 broker = driver.kafka()
 try:
     quiet(broker)
+    faults(broker, random.Random(driver.SEED))
 finally:
     broker.close()
