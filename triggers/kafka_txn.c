@@ -38,6 +38,7 @@ static void txn_free(weir_kafka_txn *txn)
     weir_lock_fini(&txn->lock);
     free(txn->topics);
     free(txn->items);
+    free(txn->done_items);
     free(txn->runs);
 }
 

@@ -43,7 +43,30 @@ static void gather_result(weir_kafka_txn *txn, weir_settle_item *item,
     }
 }
 
-/* Answers what is in the transaction. */
+void weir_kafka_txn_committed(weir_kafka_txn *txn)
+{
+    weir_settle_item **items = txn->done_items;
+    const size_t cap = txn->cap_done;
+
+    WEIR_ASSERT(txn->n_done == 0);
+    txn->done_items = txn->items;
+    txn->cap_done = txn->cap_items;
+    txn->n_done = txn->n_items;
+    txn->items = items;
+    txn->cap_items = cap;
+    txn->n_items = 0;
+    txn->item_bytes = 0;
+}
+
+void weir_kafka_txn_answer_done(weir_kafka_txn *txn)
+{
+    for (size_t i = 0; i < txn->n_done; i++) {
+        gather_result(txn, txn->done_items[i], WEIR_SETTLED_OK, NULL, NULL);
+    }
+    txn->n_done = 0;
+    gather_tell(txn);
+}
+
 void weir_kafka_txn_answer(weir_kafka_txn *txn, weir_settled settled, const char *text)
 {
     for (size_t i = 0; i < txn->n_items; i++) {
@@ -54,7 +77,6 @@ void weir_kafka_txn_answer(weir_kafka_txn *txn, weir_settled settled, const char
     gather_tell(txn);
 }
 
-/* Answers what waits. */
 void weir_kafka_txn_answer_waiting(weir_kafka_txn *txn, weir_settled settled,
                                    const char *text)
 {
@@ -201,6 +223,7 @@ txn_end weir_kafka_txn_gather(weir_kafka_txn *txn)
     const int64_t until_us = weir_clock_us() + txn->setup->transaction_us;
     txn_end end = gather_take(txn);
 
+    weir_kafka_txn_answer_done(txn);
     while (end == TXN_OK && !gather_is_complete(txn, until_us)) {
         weir_kafka_txn_serve(txn, GATHER_POLL_MS);
         end = gather_take(txn);

@@ -236,8 +236,8 @@ static weir_status txn_conf(weir_kafka_txn *txn, rd_kafka_conf_t **out, weir_err
     props[n++] = (weir_kafka_prop){ "transactional.id", txn->id, false };
     props[n++] = (weir_kafka_prop){ "transaction.timeout.ms", TXN_TIMEOUT_MS, false };
     props[n++] = (weir_kafka_prop){ "message.timeout.ms", TXN_TIMEOUT_MS, false };
+    props[n++] = (weir_kafka_prop){ "linger.ms", txn->is_alone ? "0" : "1", false };
     if (txn->is_alone) {
-        props[n++] = (weir_kafka_prop){ "linger.ms", "0", false };
         props[n++] = (weir_kafka_prop){ "batch.num.messages", "1", false };
     } else {
         props[n++] = (weir_kafka_prop){ "batch.size", batch, false };

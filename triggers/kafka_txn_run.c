@@ -16,7 +16,7 @@
 
 #define RUN_IDLE_US 250000 /* the client is served at least this often */
 #define RUN_POLL_MS 5      /* while results are gathered */
-#define RUN_FLUSH_MS 50
+#define RUN_FLUSH_MS 1     /* the client's own flush looks only every 10 ms */
 #define RUN_SEND_MS 5000
 #define RUN_DOUBT_US 2000000 /* an end that takes longer may have been sent twice */
 #define RUN_BACKOFF_US 50000 /* after an abort, doubled up to ... */
@@ -52,10 +52,7 @@ static txn_end run_flush(weir_kafka_txn *txn)
 {
     while (rd_kafka_outq_len(txn->rk) > 0 && txn->n_failed == 0 && !txn->is_fatal &&
            !atomic_load(&txn->is_closing)) {
-        weir_kafka_dog_begin(&txn->dog, "flush");
-        rd_kafka_flush(txn->rk, RUN_FLUSH_MS);
-        weir_kafka_dog_end(&txn->dog);
-        weir_kafka_txn_serve(txn, 0);
+        weir_kafka_txn_serve(txn, RUN_FLUSH_MS);
     }
     if (txn->is_fatal) {
         return TXN_UNKNOWN;
@@ -210,6 +207,7 @@ static void run_pause(weir_kafka_txn *txn)
 /* Nobody knows what the broker has done: it is asked through the group's positions. */
 static void run_break(weir_kafka_txn *txn)
 {
+    weir_kafka_txn_answer_done(txn);
     weir_log(WEIR_WARN, "kafka.txn.broken", "sub=%s id=%s text=%s",
              txn->setup->source_setup->sub_name, txn->id, txn->why);
     run_state(txn, TXN_BROKEN, txn->why);
@@ -259,6 +257,16 @@ static bool run_wants_new(weir_kafka_txn *txn, txn_end end)
     return txn->is_doubtful;
 }
 
+static bool run_has_work(weir_kafka_txn *txn)
+{
+    weir_lock_take(&txn->lock);
+    const bool has_work = txn->waiting.n > 0 || txn->is_nudged || txn->is_hurried ||
+                          txn->n_asked > txn->n_served;
+
+    weir_lock_give(&txn->lock);
+    return has_work;
+}
+
 static void run_transaction(weir_kafka_txn *txn)
 {
     txn->n_failed = 0;
@@ -281,22 +289,15 @@ static void run_transaction(weir_kafka_txn *txn)
 
     if (end == TXN_OK) {
         txn->n_aborts = 0;
-        weir_kafka_txn_answer(txn, WEIR_SETTLED_OK, NULL);
+        weir_kafka_txn_committed(txn);
+        if (wants_new || !run_has_work(txn)) {
+            weir_kafka_txn_answer_done(txn);
+        }
     }
     if (wants_new) {
         run_state(txn, TXN_MAKING, "");
         weir_kafka_txn_unmake(txn, weir_clock_us() + RUN_END_US);
     }
-}
-
-static bool run_has_work(weir_kafka_txn *txn)
-{
-    weir_lock_take(&txn->lock);
-    const bool has_work = txn->waiting.n > 0 || txn->is_nudged || txn->is_hurried ||
-                          txn->n_asked > txn->n_served;
-
-    weir_lock_give(&txn->lock);
-    return has_work;
 }
 
 static void run_ready(weir_kafka_txn *txn)
@@ -373,6 +374,7 @@ static void run_end(weir_kafka_txn *txn)
             rd_kafka_error_destroy(error); /* the next owner of the id does it */
         }
     }
+    weir_kafka_txn_answer_done(txn);
     is_clean = weir_kafka_txn_unmake(txn, txn->close_us);
     weir_kafka_txn_answer(txn, WEIR_SETTLED_AGAIN, "the worker is stopping");
     weir_kafka_txn_answer_waiting(txn, WEIR_SETTLED_AGAIN, "the worker is stopping");

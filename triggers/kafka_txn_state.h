@@ -82,6 +82,9 @@ struct weir_kafka_txn { /* the settler's self */
     weir_kafka_headers *back; /* lists of headers that were used */
     weir_settle_item **items; /* in the transaction, in order */
     size_t n_items, cap_items, item_bytes;
+    /* of the one before, committed and not yet answered */
+    weir_settle_item **done_items;
+    size_t n_done, cap_done;
     uint32_t *runs;
     weir_kafka_plan plan;
     bool is_open;      /* a transaction is */
@@ -144,6 +147,11 @@ txn_end weir_kafka_txn_gather(weir_kafka_txn *txn);
 /* What was in the transaction, which is aborted, waits again, before all that came later; but
  * what is refused for itself is answered. */
 void weir_kafka_txn_keep(weir_kafka_txn *txn);
+/* The transaction is committed: its events are answered when the next one has begun, so that
+ * the broker is not waited for meanwhile; */
+void weir_kafka_txn_committed(weir_kafka_txn *txn);
+/* or now. */
+void weir_kafka_txn_answer_done(weir_kafka_txn *txn);
 /* Answers what is in the transaction, and what waits. */
 void weir_kafka_txn_answer(weir_kafka_txn *txn, weir_settled settled, const char *text);
 void weir_kafka_txn_answer_waiting(weir_kafka_txn *txn, weir_settled settled,
