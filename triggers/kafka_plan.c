@@ -50,6 +50,50 @@ void weir_kafka_plan_drop(weir_kafka_reader *src, weir_settle_item *const *items
     weir_lock_give(&src->lock);
 }
 
+/* Moves what fits to the front, the rest behind it; returns how many fit. */
+static size_t plan_cut_locked(const weir_kafka_reader *src, weir_settle_item **items,
+                              size_t n)
+{
+    const weir_kafka_part *last = NULL;
+    weir_settle_item *rest = NULL;
+    weir_settle_item **end = &rest;
+    int64_t watermark = 0;
+    size_t n_fit = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const weir_receipt *receipt = &items[i]->receipt;
+        const weir_kafka_part *part = plan_part_locked(src, receipt);
+
+        if (part != NULL && part != last) {
+            watermark = weir_track_planned_watermark(&part->track);
+            last = part;
+        }
+        if (part != NULL && (int64_t)receipt->pos.hi < watermark) {
+            items[n_fit++] = items[i];
+        } else {
+            items[i]->next = NULL;
+            *end = items[i];
+            end = &items[i]->next;
+        }
+    }
+    size_t at = n_fit;
+
+    for (weir_settle_item *item = rest; item != NULL; item = item->next) {
+        items[at++] = item;
+    }
+    return n_fit;
+}
+
+size_t weir_kafka_plan_cut(weir_kafka_reader *src, weir_settle_item **items, size_t n)
+{
+    weir_lock_take(&src->lock);
+    const size_t n_fit = plan_cut_locked(src, items, n);
+
+    weir_lock_give(&src->lock);
+    weir_kafka_plan_drop(src, items + n_fit, n - n_fit);
+    return n_fit;
+}
+
 /* True if a commit of the part would say anything new. */
 static bool plan_has_news(weir_kafka_reader *src, size_t i, weir_kafka_part **out)
 {

@@ -391,6 +391,9 @@ void weir_kafka_plan_add(weir_kafka_reader *src, weir_settle_item *const *items,
 /* They are not going to be, for now. */
 void weir_kafka_plan_drop(weir_kafka_reader *src, weir_settle_item *const *items,
                           size_t n);
+/* Only what moves a position without a hole stays planned, and comes first; returns how many that
+ * is. Both halves keep their order. */
+size_t weir_kafka_plan_cut(weir_kafka_reader *src, weir_settle_item **items, size_t n);
 /* What is to be committed with all that is planned; may be nothing. runs: as of
  * weir_kafka_planned. */
 weir_status weir_kafka_plan_make(weir_kafka_reader *src, uint32_t *runs,

@@ -111,7 +111,8 @@ static size_t txn_give(void *self, weir_settle_item *const *items, size_t n)
         const size_t bytes = weir_kafka_txn_bytes(items[n_taken]);
 
         /* One that is larger than all may be goes alone. */
-        if (txn->n_bytes + bytes > txn->setup->max_bytes && txn->n_unanswered > 0) {
+        if (txn->n_bytes + bytes > txn->setup->max_bytes && txn->n_unanswered > 0 &&
+            !txn->is_strict) {
             break;
         }
         weir_kafka_txn_push(&txn->waiting, items[n_taken]);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define GATHER_POLL_MS 5
+#define GATHER_STRICT_MS 10
 
 /* -- answers ------------------------------------------------------------------------------- */
 
@@ -150,56 +151,118 @@ txn_end weir_kafka_txn_begin(weir_kafka_txn *txn)
     return end == TXN_OK ? TXN_OK : TXN_UNKNOWN;
 }
 
-/* Takes some of what waits into items[n_items..]. Returns how many. */
-static size_t gather_pop(weir_kafka_txn *txn)
+/* Takes at most n of what waits into items[n_items..]. Returns how many. */
+static size_t gather_pop(weir_kafka_txn *txn, size_t most)
 {
     size_t n = 0;
 
-    if (!gather_reserve(txn, TXN_RUN)) {
+    if (!gather_reserve(txn, most)) {
         return 0; /* it goes on with what there is */
     }
     weir_lock_take(&txn->lock);
-    while (n < TXN_RUN && txn->waiting.n > 0 && txn->n_items + n < txn->max_items) {
+    while (n < most && txn->waiting.n > 0 && txn->n_items + n < txn->max_items) {
         txn->items[txn->n_items + n++] = weir_kafka_txn_pop(&txn->waiting);
     }
     weir_lock_give(&txn->lock);
     return n;
 }
 
+/* Plans n items behind the others, at most TXN_RUN, and answers those that are not ours. Returns
+ * how many are left. */
+static size_t gather_plan(weir_kafka_txn *txn, size_t n)
+{
+    weir_settle_item **items = txn->items + txn->n_items;
+    bool is_ours[TXN_RUN];
+    rd_kafka_t *member;
+    weir_kafka_reader *src = weir_kafka_txn_use(txn, &member);
+    size_t n_ours = 0;
+
+    if (src != NULL) {
+        weir_kafka_plan_add(src, items, n, is_ours);
+        weir_kafka_txn_unuse(txn);
+    }
+    for (size_t i = 0; i < n; i++) {
+        weir_settle_item *item = items[i];
+
+        if (src != NULL && is_ours[i]) {
+            txn->item_bytes += weir_kafka_txn_bytes(item);
+            items[n_ours++] = item;
+        } else {
+            gather_result(txn, item, WEIR_SETTLED_GONE, NULL, "its epoch is over");
+        }
+    }
+    txn->n_items += n_ours;
+    return n_ours;
+}
+
 /* Moves what waits into the transaction and to the client. */
 static txn_end gather_take(weir_kafka_txn *txn)
 {
-    bool is_ours[TXN_RUN];
-    rd_kafka_t *member;
     txn_end end = TXN_OK;
     size_t n;
 
     while (end == TXN_OK && txn->n_failed == 0 && txn->item_bytes < txn->max_bytes &&
-           (n = gather_pop(txn)) > 0) {
-        weir_settle_item **items = txn->items + txn->n_items;
-        weir_kafka_reader *src = weir_kafka_txn_use(txn, &member);
-        size_t n_ours = 0;
-
-        if (src != NULL) {
-            weir_kafka_plan_add(src, items, n, is_ours);
-            weir_kafka_txn_unuse(txn);
-        }
-        for (size_t i = 0; i < n; i++) {
-            weir_settle_item *item = items[i];
-
-            if (src != NULL && is_ours[i]) {
-                txn->item_bytes += weir_kafka_txn_bytes(item);
-                items[n_ours++] = item;
-            } else {
-                gather_result(txn, item, WEIR_SETTLED_GONE, NULL, "its epoch is over");
-            }
-        }
-        txn->n_items += n_ours;
-        if (n_ours > 0 && (end = weir_kafka_txn_begin(txn)) == TXN_OK) {
-            weir_kafka_txn_produce(txn, items, n_ours);
+           (n = gather_pop(txn, TXN_RUN)) > 0) {
+        n = gather_plan(txn, n);
+        if (n > 0 && (end = weir_kafka_txn_begin(txn)) == TXN_OK) {
+            weir_kafka_txn_produce(txn, txn->items + txn->n_items - n, n);
         }
         weir_kafka_txn_serve(txn, 0);
     }
+    gather_tell(txn);
+    return end;
+}
+
+/* Puts items in front of what waits, in their order. */
+static void gather_back(weir_kafka_txn *txn, txn_queue *kept)
+{
+    if (kept->n == 0) {
+        return;
+    }
+    weir_lock_take(&txn->lock);
+    kept->last->next = txn->waiting.head;
+    kept->last = txn->waiting.n > 0 ? txn->waiting.last : kept->last;
+    kept->n += txn->waiting.n;
+    txn->waiting = *kept;
+    weir_lock_give(&txn->lock);
+}
+
+/*
+ * The maps have no room for more than they say already: the transaction gets only what moves
+ * the positions, without a hole. The rest waits for what is in front of it.
+ */
+static txn_end gather_take_strict(weir_kafka_txn *txn)
+{
+    txn_queue kept = { NULL, NULL, 0 };
+    rd_kafka_t *member;
+    size_t n_fit = 0;
+    size_t n;
+    txn_end end = TXN_OK;
+
+    /* What stands in front may come meanwhile. */
+    weir_kafka_txn_serve(txn, GATHER_STRICT_MS);
+    while ((n = gather_pop(txn, TXN_RUN)) > 0) {
+        gather_plan(txn, n);
+    }
+    weir_kafka_reader *src = weir_kafka_txn_use(txn, &member);
+
+    if (src != NULL) {
+        n_fit = weir_kafka_plan_cut(src, txn->items, txn->n_items);
+        weir_kafka_txn_unuse(txn);
+    }
+    for (size_t i = n_fit; i < txn->n_items; i++) {
+        txn->item_bytes -= weir_kafka_txn_bytes(txn->items[i]);
+        weir_kafka_txn_push(&kept, txn->items[i]);
+    }
+    txn->n_items = n_fit;
+    gather_back(txn, &kept);
+    for (size_t at = 0; at < n_fit && end == TXN_OK; at += TXN_RUN) {
+        if ((end = weir_kafka_txn_begin(txn)) == TXN_OK) {
+            weir_kafka_txn_produce(txn, txn->items + at,
+                                   n_fit - at < TXN_RUN ? n_fit - at : TXN_RUN);
+        }
+    }
+    weir_kafka_txn_serve(txn, 0);
     gather_tell(txn);
     return end;
 }
@@ -218,13 +281,31 @@ static bool gather_is_complete(weir_kafka_txn *txn, int64_t until_us)
            weir_clock_us() >= until_us;
 }
 
+static bool gather_has_no_maps(weir_kafka_txn *txn)
+{
+    rd_kafka_t *member;
+    weir_kafka_reader *src = weir_kafka_txn_use(txn, &member);
+    const bool has_none = src != NULL && src->map_bytes == 0;
+
+    if (src != NULL) {
+        weir_kafka_txn_unuse(txn);
+    }
+    return has_none;
+}
+
 txn_end weir_kafka_txn_gather(weir_kafka_txn *txn)
 {
-    const int64_t until_us = weir_clock_us() + txn->setup->transaction_us;
-    txn_end end = gather_take(txn);
+    const int64_t begun_us = weir_clock_us();
+    const int64_t until_us = begun_us + txn->setup->transaction_us;
+    const bool is_strict = begun_us < txn->strict_until_us || gather_has_no_maps(txn);
+    txn_end end = TXN_OK;
 
+    weir_lock_take(&txn->lock);
+    txn->is_strict = is_strict;
+    weir_lock_give(&txn->lock);
+    end = is_strict ? gather_take_strict(txn) : gather_take(txn);
     weir_kafka_txn_answer_done(txn);
-    while (end == TXN_OK && !gather_is_complete(txn, until_us)) {
+    while (end == TXN_OK && !is_strict && !gather_is_complete(txn, until_us)) {
         weir_kafka_txn_serve(txn, GATHER_POLL_MS);
         end = gather_take(txn);
     }
@@ -275,13 +356,6 @@ void weir_kafka_txn_keep(weir_kafka_txn *txn)
     }
     txn->n_items = 0;
     txn->item_bytes = 0;
-    if (kept.n > 0) {
-        weir_lock_take(&txn->lock);
-        kept.last->next = txn->waiting.head;
-        kept.last = txn->waiting.n > 0 ? txn->waiting.last : kept.last;
-        kept.n += txn->waiting.n;
-        txn->waiting = kept;
-        weir_lock_give(&txn->lock);
-    }
+    gather_back(txn, &kept);
     gather_tell(txn);
 }

@@ -28,7 +28,7 @@
 
 /* -- what the client says ------------------------------------------------------------------ */
 
-static void txn_why(weir_kafka_txn *txn, const char *call, const char *text)
+void weir_kafka_txn_why(weir_kafka_txn *txn, const char *call, const char *text)
 {
     if (txn->why[0] == '\0') {
         snprintf(txn->why, sizeof(txn->why), "%s: %.200s", call, text);
@@ -43,7 +43,7 @@ static void txn_error(rd_kafka_t *rk, int code, const char *reason, void *opaque
     if (code == (int)RD_KAFKA_RESP_ERR__FATAL) {
         rd_kafka_fatal_error(rk, text, sizeof(text));
         txn->is_fatal = true;
-        txn_why(txn, "the client", text);
+        weir_kafka_txn_why(txn, "the client", text);
         return;
     }
     /* A connection that broke may have taken a request along. */
@@ -80,7 +80,7 @@ static void txn_fail(weir_kafka_txn *txn, weir_out *out, rd_kafka_resp_err_t cod
     const weir_sent sent = weir_kafka_producer_class(code, is_alone);
 
     txn->n_failed++;
-    txn_why(txn, "a result", rd_kafka_err2str(code));
+    weir_kafka_txn_why(txn, "a result", rd_kafka_err2str(code));
     if (sent != WEIR_SENT_AGAIN) {
         out->suspicion = 1 + (uint32_t)sent;
         txn->n_guilty++;
@@ -136,7 +136,7 @@ txn_end weir_kafka_txn_read(weir_kafka_txn *txn, const char *call,
         end = TXN_AGAIN;
     }
     if (end != TXN_AGAIN) {
-        txn_why(txn, call, rd_kafka_error_string(error));
+        weir_kafka_txn_why(txn, call, rd_kafka_error_string(error));
     }
     rd_kafka_error_destroy(error);
     return end;
@@ -197,7 +197,7 @@ static void txn_produce_outs(weir_kafka_txn *txn, weir_out *const *outs, size_t 
     }
     if (n_ready < n && txn->n_failed == 0) {
         txn->n_failed++;
-        txn_why(txn, "a result", "out of memory");
+        weir_kafka_txn_why(txn, "a result", "out of memory");
     }
     for (; at < n; at++) {
         weir_kafka_headers_unsent(outs[at], &txn->back);

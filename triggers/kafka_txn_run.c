@@ -18,6 +18,8 @@
 #define RUN_POLL_MS 5      /* while results are gathered */
 #define RUN_FLUSH_MS 1     /* the client's own flush looks only every 10 ms */
 #define RUN_SEND_MS 5000
+#define RUN_STRICT_US 1000000
+#define RUN_EMPTY_US 2000000
 #define RUN_DOUBT_US 2000000 /* an end that takes longer may have been sent twice */
 #define RUN_BACKOFF_US 50000 /* after an abort, doubled up to ... */
 #define RUN_MAX_BACKOFF_US 2000000
@@ -85,7 +87,13 @@ static txn_end run_positions(weir_kafka_txn *txn,
     }
     weir_kafka_txn_unuse(txn);
     if (st == WEIR_OK && txn->plan.n_planned == txn->n_items) {
-        return TXN_OK;
+        if (txn->plan.is_whole) {
+            return TXN_OK;
+        }
+        txn->strict_until_us = weir_clock_us() + RUN_STRICT_US;
+        weir_kafka_txn_why(txn, "positions", "their metadata has no room for more");
+    } else {
+        weir_kafka_txn_why(txn, "positions", "a partition has gone");
     }
     if (*out != NULL) {
         rd_kafka_consumer_group_metadata_destroy(*out);
@@ -218,8 +226,24 @@ static void run_break(weir_kafka_txn *txn)
                           "what became of its transaction is not known");
 }
 
+/* What was sent behind a refused record is refused too, and goes back into the client's queue
+ * when that has been emptied by the abort already; there it would stay for its ten seconds. */
+static void run_empty(weir_kafka_txn *txn)
+{
+    const int64_t until_us = weir_clock_us() + RUN_EMPTY_US;
+
+    while (rd_kafka_outq_len(txn->rk) > 0 && weir_clock_us() < until_us &&
+           !txn->is_fatal) {
+        rd_kafka_purge(txn->rk, RD_KAFKA_PURGE_F_QUEUE);
+        weir_kafka_txn_serve(txn, RUN_FLUSH_MS);
+    }
+}
+
 static void run_abort(weir_kafka_txn *txn)
 {
+    if (txn->is_open) {
+        run_empty(txn);
+    }
     if (txn->is_open && run_finish(txn, false) != TXN_OK) {
         run_break(txn);
         return;

@@ -65,6 +65,8 @@ struct weir_kafka_txn { /* the settler's self */
     size_t n_bytes, n_unanswered; /* taken and not answered */
     uint64_t n_asked, n_served;   /* commits of all that is there */
     bool is_hurried, is_nudged;
+    /* all is taken: what waits may wait for what is not there yet */
+    bool is_strict;
     char text[256]; /* why it is not ready; empty: nothing is wrong */
 
     weir_signal work;   /* for the thread */
@@ -97,8 +99,9 @@ struct weir_kafka_txn { /* the settler's self */
     size_t n_failed;   /* outputs that the client has refused in this transaction */
     size_t n_guilty;   /* of these, for what they are */
     unsigned n_aborts; /* in a row */
-    char why[256];     /* the first failure of this transaction */
-    int64_t retry_us;  /* no instance is made before */
+    int64_t strict_until_us;
+    char why[256];    /* the first failure of this transaction */
+    int64_t retry_us; /* no instance is made before */
     int64_t backoff_us;
     weir_settle_result results[TXN_RESULTS];
     size_t n_results, result_bytes;
@@ -163,6 +166,8 @@ void weir_kafka_txn_answer_waiting(weir_kafka_txn *txn, weir_settled settled,
 weir_status weir_kafka_txn_make(weir_kafka_txn *txn, weir_err *err);
 /* Ends it. False: it hangs. */
 bool weir_kafka_txn_unmake(weir_kafka_txn *txn, int64_t until_us);
+/* Keeps the first reason why a transaction cannot be committed. */
+void weir_kafka_txn_why(weir_kafka_txn *txn, const char *call, const char *text);
 /* Reads and frees what a call has returned; NULL is TXN_OK. Keeps the text as the reason. */
 txn_end weir_kafka_txn_read(weir_kafka_txn *txn, const char *call,
                             rd_kafka_error_t *error);

@@ -276,14 +276,29 @@ weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs, siz
     return track_runs_from(track, 0, false, runs, cap);
 }
 
-weir_track_runs weir_track_planned_get(const weir_track *track, uint32_t *runs,
-                                       size_t cap, int64_t *watermark, size_t *above)
+/* The first slot that is neither done nor planned; n: there is none. */
+static size_t track_planned_first(const weir_track *track)
 {
     size_t first = 0;
 
     while (first < track->n && track_counts(track_at(track, first), true)) {
         first++;
     }
+    return first;
+}
+
+int64_t weir_track_planned_watermark(const weir_track *track)
+{
+    const size_t first = track_planned_first(track);
+
+    return first == track->n ? track->next : track_at(track, first)->offset;
+}
+
+weir_track_runs weir_track_planned_get(const weir_track *track, uint32_t *runs,
+                                       size_t cap, int64_t *watermark, size_t *above)
+{
+    const size_t first = track_planned_first(track);
+
     *watermark = first == track->n ? track->next : track_at(track, first)->offset;
     *above = track->n - first - (track->n_open - track->n_planned);
     return track_runs_from(track, first, true, runs, cap);

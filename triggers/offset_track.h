@@ -103,6 +103,8 @@ typedef struct weir_track_runs {
 weir_track_runs weir_track_runs_get(const weir_track *track, uint32_t *runs,
                                     size_t cap);
 
+/* The watermark if everything planned were done. */
+int64_t weir_track_planned_watermark(const weir_track *track);
 /* The same three with everything planned done: the runs, the watermark that they begin at,
  * and how many are finished above it. */
 weir_track_runs weir_track_planned_get(const weir_track *track, uint32_t *runs,

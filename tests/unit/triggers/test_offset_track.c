@@ -411,6 +411,72 @@ static void what_is_skipped_counts_as_done_and_not_as_given_out(void **state)
     weir_track_fini(&track);
 }
 
+static void a_plan_says_what_would_be_committed_and_changes_nothing(void **state)
+{
+    weir_track track = { 0 };
+    uint32_t runs[8];
+    int64_t watermark;
+    size_t above;
+
+    (void)state;
+    assert_false(weir_track_plan(&track, 1, 0)); /* no epoch */
+    weir_track_begin(&track, 1, 0);
+    for (int64_t offset = 0; offset < 6; offset++) {
+        add(&track, offset);
+    }
+    assert_true(weir_track_plan(&track, 1, 0));
+    assert_true(weir_track_plan(&track, 1, 1));
+    assert_true(weir_track_plan(&track, 1, 4));
+    assert_false(weir_track_plan(&track, 1, 4)); /* already */
+    assert_false(weir_track_plan(&track, 2, 3)); /* another epoch */
+    assert_false(weir_track_plan(&track, 1, 9)); /* not given out */
+    assert_int_equal(track.n_planned, 3);
+
+    const weir_track_runs planned =
+        weir_track_planned_get(&track, runs, 8, &watermark, &above);
+
+    assert_int_equal(watermark, 2);
+    assert_int_equal(weir_track_planned_watermark(&track), 2);
+    assert_int_equal(above, 1);
+    assert_int_equal(planned.n, 3); /* 2 and 3, then 4, then 5 */
+    assert_int_equal(runs[0], 2);
+    assert_int_equal(runs[1], 1);
+    assert_int_equal(weir_track_watermark(&track), 0);
+    assert_int_equal(weir_track_above(&track), 0);
+    assert_int_equal(weir_track_oldest_ms(&track), 1000);
+
+    assert_true(weir_track_unplan(&track, 1, 0));
+    assert_false(weir_track_unplan(&track, 1, 0));
+    assert_int_equal(weir_track_planned_watermark(&track), 0);
+    assert_int_equal(weir_track_oldest_ms(&track), 1000);
+    assert_true(weir_track_done(&track, 1, 1)); /* planned, and done now */
+    assert_false(weir_track_unplan(&track, 1, 1));
+    assert_int_equal(track.n_planned, 1);
+    assert_true(weir_track_done(&track, 1, 0));
+    assert_int_equal(weir_track_watermark(&track), 2);
+    weir_track_end(&track);
+    assert_int_equal(track.n_planned, 0);
+    assert_false(weir_track_unplan(&track, 1, 4));
+    weir_track_fini(&track);
+}
+
+static void a_time_that_nobody_has_is_not_taken_for_a_plan(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_begin(&track, 1, 0);
+    assert_int_equal(weir_track_reserve(&track, 2), WEIR_OK);
+    weir_track_add(&track, 0, INT64_MAX);
+    weir_track_add(&track, 1, INT64_MIN);
+    assert_int_equal(weir_track_oldest_ms(&track), -1);
+    assert_int_equal(weir_track_planned_watermark(&track), 0);
+    assert_true(weir_track_plan(&track, 1, 0));
+    assert_true(weir_track_plan(&track, 1, 1));
+    assert_int_equal(weir_track_planned_watermark(&track), 2);
+    weir_track_fini(&track);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +491,8 @@ int main(void)
         cmocka_unit_test(runs_that_do_not_fit_are_cut_at_the_end),
         cmocka_unit_test(a_gap_behind_an_unfinished_event_costs_by_its_width),
         cmocka_unit_test(what_is_skipped_counts_as_done_and_not_as_given_out),
+        cmocka_unit_test(a_plan_says_what_would_be_committed_and_changes_nothing),
+        cmocka_unit_test(a_time_that_nobody_has_is_not_taken_for_a_plan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
