@@ -41,7 +41,7 @@ typedef struct kit {
     void *self;
     weir_settle_item items[MAX_EVENTS];
     weir_out outs[MAX_EVENTS];
-    char data[MAX_EVENTS][16];
+    char data[MAX_EVENTS][24];
     char large[LARGE];
     weir_settled settled[MAX_EVENTS];
     atomic_size_t n_answered;
