@@ -150,6 +150,7 @@ void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
     const weir_track_runs runs = weir_track_planned_get(
         &part->track, out->runs, WEIR_ACK_MAP_MAX_RUNS, &map.base, &out->above);
 
+    out->above = max_bytes == 0 ? 0 : out->above;
     out->epoch = part->epoch;
     out->n_planned = part->track.n_planned;
     map.n_runs = runs.n;
