@@ -7,6 +7,7 @@ The same on every queue: the event that ends the worker becomes a dead letter `c
 """
 
 import json
+import os
 import random
 import signal
 from brokerkit import RUN, Worker, send
@@ -23,6 +24,12 @@ subscriptions:
        to: {kind}:{name}.out, dead: {kind}:{name}.dead, order: none, hang: 1s, {sub}
        concurrency: 8, retry: {{ crashes: {crashes} }} }}
 """
+
+# A sanitizer would end the worker in its own way.
+for _name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
+    os.environ[_name] = ":".join(filter(None, [
+        os.environ.get(_name), "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0",
+        "handle_sigill=0:detect_leaks=0"]))
 
 N = 60
 EXIT = {"segv": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 0, "_exit": 0,
