@@ -57,7 +57,7 @@ def play(chance, is_quick, queue):
         scene.start()
         while scene.left_s() > 1:
             done.append(wrong(scene, proxy, NAMES[queue]))
-            scene.sleep(0.05, 0.8)
+            scene.sleep(0.05, 0.8 if is_quick else 6)
         begun = time.monotonic()
         proxy.tell(f"cut request {NAMES[queue][0]} 0")
         scene.finish()

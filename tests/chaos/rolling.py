@@ -21,7 +21,7 @@ def play(chance, is_quick, broker, order):
         scene.start()
         for i in range(n_restarts):
             scene.restart(("r1", "r2", "r3")[i % 3])
-            scene.sleep(0, 0.5)
+            scene.sleep(0.5, 1)  # so that a pause is that of one hand-over
         left_s = scene.left_s()
         scene.finish()
         scene.extra = {"restarts": n_restarts, "order": order}
