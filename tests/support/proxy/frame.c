@@ -4,7 +4,6 @@
 #include "tests/support/proxy/frame.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FRAME_MOST (256 << 20)
@@ -64,6 +63,18 @@ static long kafka_len(const char *data, size_t len)
     return len - 4 < size ? 0 : (long)size + 4;
 }
 
+/* The number of a line; its bytes end at `end`, and no zero need follow them. */
+static long resp_number(const char *at, const char *end)
+{
+    const bool is_negative = at < end && *at == '-';
+    long number = 0;
+
+    for (at += is_negative ? 1 : 0; at < end && *at >= '0' && *at <= '9'; at++) {
+        number = number > FRAME_MOST ? number : number * 10 + (*at - '0');
+    }
+    return is_negative ? -number : number;
+}
+
 /* The length of one value of RESP2 or RESP3. */
 static long resp_len(const char *data, size_t len, int depth)
 {
@@ -74,15 +85,15 @@ static long resp_len(const char *data, size_t len, int depth)
         return 0;
     }
     at = end - data + 2;
-    number = strtol(data + 1, NULL, 10);
+    number = resp_number(data + 1, end);
     if (number > FRAME_MOST || depth > FRAME_DEPTH) {
         return -1;
     }
-    if (strchr("$=!", data[0]) != NULL) {
+    if (memchr("$=!", data[0], 3) != NULL) {
         at += number < 0 ? 0 : number + 2;
         return (size_t)at > len ? 0 : at;
     }
-    if (strchr("*~>%", data[0]) == NULL) {
+    if (memchr("*~>%", data[0], 4) == NULL) {
         return at; /* a line: an answer, or an inline command */
     }
     items = data[0] == '%' ? 2 * number : number;
