@@ -13,6 +13,8 @@
 #define FLOW_ENOUGH 4096
 #define FLOW_BUSY 512
 #define FLOW_BUSY_EACH 4
+/* A row that was claimed no longer ago may still end at once; after that the tender looks. */
+#define FLOW_ROW_US 1000
 
 /* True if the present claim, which has just taken of the job's lane, may take this one too. */
 static bool flow_may_follow_locked(const weir_flow *f, const weir_job *job)
@@ -87,9 +89,11 @@ static bool flow_is_busy_locked(const weir_flow *f)
 {
     const size_t n_each = FLOW_BUSY_EACH * (size_t)f->sub->concurrency;
 
-    /* With nothing ready all that is listed may stand behind one event that runs for long. */
-    return f->n_ready > 0 && (flow_may_run_on(f) ? f->n_listed : f->n_ready) >=
-                                 (n_each > FLOW_BUSY ? n_each : FLOW_BUSY);
+    /* With nothing ready all that is listed may stand behind one event that runs for long: not
+     * while a row of short ones has just been claimed. */
+    return (f->n_ready > 0 || f->now_us - f->row_us <= FLOW_ROW_US) &&
+           (flow_may_run_on(f) ? f->n_listed : f->n_ready) >=
+               (n_each > FLOW_BUSY ? n_each : FLOW_BUSY);
 }
 
 /* True while the flow has enough to do; once it has, until half of that is gone. */
@@ -112,11 +116,13 @@ void weir_flow_news_locked(weir_flow *f, int64_t now, weir_flow_news *news)
     const weir_heap_node *top = weir_heap_peek(&f->due);
     const bool may_run = !f->is_paused;
     const bool has_slot = f->n_slots < f->sub->concurrency;
-    const bool is_busy = flow_is_busy_locked(f);
     int64_t due = top == NULL ? WEIR_NEVER : top->due_us;
 
     f->now_us = now > f->now_us ? now : f->now_us;
     now = f->now_us;
+
+    const bool is_busy = flow_is_busy_locked(f);
+
     flow_still_locked(f);
     news->n_ready = f->n_resend;
     if (f->is_barred || f->n_lone > 0) {
@@ -496,6 +502,9 @@ static size_t flow_take_run_locked(weir_flow *f, weir_job **out, size_t cap,
         f->probe = f->is_open ? out[0] : NULL;
         *n_slots = flow_slots_for(f, n);
         f->n_slots += *n_slots;
+    }
+    if (n > 1) {
+        f->row_us = now;
     }
     return n;
 }

@@ -30,6 +30,7 @@ struct weir_flow {
     size_t n_listed; /* in these two */
     uint64_t next_seq;
     uint64_t n_claims; /* so far; tells what the present one has taken */
+    int64_t row_us;    /* when several were last claimed at once */
     unsigned n_plain;  /* events in a row that have ended as DONE without outputs */
     weir_list resend;  /* SETTLING, to be sent (again) now */
     weir_heap due;     /* WAITING, and SETTLING with a failed send */
