@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HAND_CLAIM_NS 50000  /* of work in one claim, by the mean */
+#define HAND_CLAIM_NS 50000 /* of work in one claim, by the mean */
 #define HAND_LOCAL_RETRY_US 1000000
 #define HAND_STAY 8 /* turns of a thread on one line, where there are others */
 

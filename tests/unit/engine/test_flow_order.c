@@ -405,10 +405,44 @@ static void flow_reads_on_though_all_waits_behind_one_event(void **state)
     world_end(&w);
 }
 
+/* A row of short events is not a slow one, until it turns out to be. */
+static void flow_reads_on_behind_a_row_only_when_it_takes_long(void **state)
+{
+    enum { PLAIN = 64, BEHIND = 5000, ROW = 8 };
+    weir_job *row[ROW];
+    world w;
+
+    (void)state;
+    world_begin(&w);
+    for (uint64_t i = 0; i < PLAIN; i++) {
+        world_through(&w, world_admit(&w, 0, "k", i));
+    }
+    for (uint64_t i = 0; i < BEHIND; i++) {
+        world_admit(&w, 0, "k", PLAIN + i);
+    }
+    assert_false(w.news.has_room);
+    assert_int_equal(world_take_n(&w, row, ROW), ROW);
+    assert_false(w.news.has_room);
+    assert_true(weir_flow_hint_busy(w.f));
+    w.now += 1001; /* the tender takes back what has not begun */
+    world_start(&w, row[0]);
+    weir_flow_give_back(w.f, row + 1, ROW - 1, 0, w.now, world_news(&w));
+    assert_true(w.news.has_room);
+    assert_false(weir_flow_hint_busy(w.f));
+    world_finish(&w, row[0], WEIR_DONE, 0, -1);
+    assert_false(w.news.has_room);
+    for (weir_job *job; (job = world_take(&w)) != NULL;) {
+        world_start(&w, job);
+        world_finish(&w, job, WEIR_DONE, 0, -1);
+    }
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flow_reads_on_though_all_waits_behind_one_event),
+        cmocka_unit_test(flow_reads_on_behind_a_row_only_when_it_takes_long),
         cmocka_unit_test(flow_runs_one_event_of_a_key_at_a_time),
         cmocka_unit_test(flow_tells_the_same_key_of_two_partitions_apart),
         cmocka_unit_test(flow_gives_events_without_key_no_lane),
