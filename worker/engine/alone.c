@@ -115,11 +115,15 @@ bool weir_alone_begin(weir_line *line, weir_job *job)
         const weir_status st =
             in->source->ops->suspect(in->self, &job->ev.receipt, true);
 
-        if (st != WEIR_EAGAIN || atomic_load(&line->e->is_stopping) ||
-            job->ev.receipt.epoch <= atomic_load(&job->part->closed)) {
+        if (st != WEIR_EAGAIN) {
             return st == WEIR_OK;
         }
+        /* Also before it goes back unbegun: a stopping worker lets it again at once. */
         weir_signal_wait(&none, 0, weir_clock_us() + ALONE_LOOK_US);
+        if (atomic_load(&line->e->is_stopping) ||
+            job->ev.receipt.epoch <= atomic_load(&job->part->closed)) {
+            return false;
+        }
     }
 }
 
