@@ -171,6 +171,11 @@ sim_reply sim_group_sync(int member, int *gen, unsigned *mask)
     return SIM_OK;
 }
 
+int sim_group_gen(void)
+{
+    return group.gen;
+}
+
 sim_reply sim_group_beat(int member, int gen)
 {
     if (!group_is_member(member)) {

@@ -32,6 +32,7 @@ int sim_group_join(int member, int incarnation, unsigned owned, bool is_cooperat
 sim_reply sim_group_sync(int member, int *gen, unsigned *mask);
 sim_reply sim_group_beat(int member, int gen);
 void sim_group_leave(int member);
+int sim_group_gen(void);
 /* Takes a position, or refuses it. */
 rd_kafka_resp_err_t sim_group_commit(int member, int gen, int part, int64_t offset,
                                      const char *text);

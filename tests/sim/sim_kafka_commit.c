@@ -130,7 +130,8 @@ commit_send(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list, bool is
 
     commit->client = rk->id;
     commit->member = rk->member;
-    commit->gen = rk->gen;
+    /* The answer to a join, which tells the generation, comes as soon as it has begun. */
+    commit->gen = rk->state == SIM_JOINING ? sim_group_gen() : rk->gen;
     commit->is_async = is_async;
     commit->has_waiter = !is_async;
     /* One connection: requests arrive in order. */
