@@ -143,6 +143,7 @@ static int main_all(const main_opts *opts)
             uint64_t words[2] = { 0, 0 };
 
             words[0] = main_work(opts, job, &words[1]);
+            (void)fflush(stdout);
             _exit(write(pipes[1], words, sizeof(words)) == sizeof(words) ? 0 : 2);
         }
     }

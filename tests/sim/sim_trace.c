@@ -1,15 +1,22 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_trace - the history of a seed: its hash, and what is printed when it fails. */
+/*
+ * sim_trace - the history of a seed: its hash, and what is printed when it fails.
+ *
+ * The history goes to stdout, where nothing else is said: a sanitizer or a library that writes
+ * to stderr must not make two prints of one history differ.
+ */
 #include "tests/sim/sim.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define TRACE_LAST 60 /* steps that a failure prints */
+#define TRACE_CPU_S 60
 
 typedef struct trace_step {
     int64_t at_us;
@@ -24,9 +31,9 @@ static struct {
     trace_step last[TRACE_LAST];
 } trace;
 
-static void trace_print(const trace_step *step)
+static void trace_print(FILE *to, const trace_step *step)
 {
-    fprintf(stderr, "  %10.3f ms  process %2d  %-24s %lld %lld %lld\n",
+    fprintf(to, "  %10.3f ms  process %2d  %-24s %lld %lld %lld\n",
             (double)step->at_us / 1000, step->process, step->what, (long long)step->a,
             (long long)step->b, (long long)step->c);
 }
@@ -35,9 +42,10 @@ static void trace_print_last(void)
 {
     const uint64_t first = trace.n > TRACE_LAST ? trace.n - TRACE_LAST : 0;
 
+    (void)fflush(stdout);
     fprintf(stderr, "the last steps:\n");
     for (uint64_t i = first; i < trace.n; i++) {
-        trace_print(&trace.last[i % TRACE_LAST]);
+        trace_print(stderr, &trace.last[i % TRACE_LAST]);
     }
     fprintf(stderr, "the threads:\n");
     sim_sched_print();
@@ -59,14 +67,17 @@ static void trace_on_signal(int number)
 
 void sim_trace_begin(uint64_t seed, bool is_printed)
 {
+    /* Of the processor, not of the clock: the machine may be busy with other things. */
+    const struct itimerval most = { .it_value = { .tv_sec = TRACE_CPU_S } };
+
     memset(&trace, 0, sizeof(trace));
     trace.seed = seed;
     trace.hash = 14695981039346656037u;
     trace.is_printed = is_printed;
     signal(SIGABRT, trace_on_signal);
     signal(SIGSEGV, trace_on_signal);
-    signal(SIGALRM, trace_on_signal);
-    alarm(60); /* a loop without a switch */
+    signal(SIGVTALRM, trace_on_signal);
+    (void)setitimer(ITIMER_VIRTUAL, &most, NULL); /* a loop without a switch */
 }
 
 void sim_trace(const char *what, int64_t a, int64_t b, int64_t c)
@@ -80,7 +91,7 @@ void sim_trace(const char *what, int64_t a, int64_t b, int64_t c)
     trace.hash = weir_hash(what, strlen(what), trace.hash);
     trace.last[trace.n++ % TRACE_LAST] = step;
     if (trace.is_printed) {
-        trace_print(&step);
+        trace_print(stdout, &step);
     }
 }
 

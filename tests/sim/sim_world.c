@@ -454,7 +454,7 @@ static void world_print(void *arg, weir_level level, const char *name, const cha
     (void)arg;
     (void)level;
     (void)name;
-    fprintf(stderr, "    %s\n", line);
+    printf("    %s\n", line);
 }
 
 uint64_t sim_run(uint64_t seed, bool is_printed, long n_faults)
