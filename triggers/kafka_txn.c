@@ -106,9 +106,12 @@ static size_t txn_give(void *self, weir_settle_item *const *items, size_t n)
     weir_kafka_txn *txn = WEIR_CAST(weir_kafka_txn, self, WEIR_KAFKA_TXN_TAG);
     size_t n_taken = 0;
 
+    for (size_t i = 0; i < n; i++) {
+        items[i]->mark = (int64_t)weir_kafka_txn_bytes(items[i]);
+    }
     weir_lock_take(&txn->lock);
     for (; n_taken < n; n_taken++) {
-        const size_t bytes = weir_kafka_txn_bytes(items[n_taken]);
+        const size_t bytes = (size_t)items[n_taken]->mark;
 
         /* One that is larger than all may be goes alone. */
         if (txn->n_bytes + bytes > txn->setup->max_bytes && txn->n_unanswered > 0 &&

@@ -37,7 +37,7 @@ static void gather_tell(weir_kafka_txn *txn)
 static void gather_result(weir_kafka_txn *txn, weir_settle_item *item,
                           weir_settled settled, const weir_out *out, const char *text)
 {
-    txn->result_bytes += weir_kafka_txn_bytes(item);
+    txn->result_bytes += (size_t)item->mark;
     txn->results[txn->n_results++] = (weir_settle_result){ item, settled, out, text };
     if (txn->n_results == TXN_RESULTS) {
         gather_tell(txn);
@@ -185,7 +185,7 @@ static size_t gather_plan(weir_kafka_txn *txn, size_t n)
         weir_settle_item *item = items[i];
 
         if (src != NULL && is_ours[i]) {
-            txn->item_bytes += weir_kafka_txn_bytes(item);
+            txn->item_bytes += (size_t)item->mark;
             items[n_ours++] = item;
         } else {
             gather_result(txn, item, WEIR_SETTLED_GONE, NULL, "its epoch is over");
@@ -251,7 +251,7 @@ static txn_end gather_take_strict(weir_kafka_txn *txn)
         weir_kafka_txn_unuse(txn);
     }
     for (size_t i = n_fit; i < txn->n_items; i++) {
-        txn->item_bytes -= weir_kafka_txn_bytes(txn->items[i]);
+        txn->item_bytes -= (size_t)txn->items[i]->mark;
         weir_kafka_txn_push(&kept, txn->items[i]);
     }
     txn->n_items = n_fit;

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define RUN_IDLE_US 250000 /* the client is served at least this often */
 #define RUN_POLL_MS 5      /* while results are gathered */
@@ -62,6 +63,37 @@ static txn_end run_flush(weir_kafka_txn *txn)
     return txn->n_failed > 0 || atomic_load(&txn->is_closing) ? TXN_ABORT : TXN_OK;
 }
 
+bool weir_kafka_txn_is_member(const rd_kafka_consumer_group_metadata_t *group,
+                              const char *name)
+{
+    rd_kafka_consumer_group_metadata_t *nobody =
+        rd_kafka_consumer_group_metadata_new_with_genid(name, -1, "", NULL);
+    const rd_kafka_consumer_group_metadata_t *const both[] = { group, nobody };
+    void *texts[2] = { NULL, NULL };
+    size_t sizes[2] = { 0, 0 };
+    bool is_read = nobody != NULL;
+
+    for (size_t i = 0; i < 2 && is_read; i++) {
+        rd_kafka_error_t *error =
+            rd_kafka_consumer_group_metadata_write(both[i], &texts[i], &sizes[i]);
+
+        is_read = error == NULL;
+        rd_kafka_error_destroy(error);
+    }
+    const bool is_member =
+        is_read && (sizes[0] != sizes[1] || memcmp(texts[0], texts[1], sizes[0]) != 0);
+
+    for (size_t i = 0; i < 2; i++) {
+        if (texts[i] != NULL) {
+            rd_kafka_mem_free(NULL, texts[i]);
+        }
+    }
+    if (nobody != NULL) {
+        rd_kafka_consumer_group_metadata_destroy(nobody);
+    }
+    return is_member;
+}
+
 /*
  * The positions, and the generation that they are of. The generation is asked for first: if
  * every partition is still ours after that, it is one in which they were.
@@ -82,11 +114,14 @@ static txn_end run_positions(weir_kafka_txn *txn,
         *out = rd_kafka_consumer_group_metadata(member);
         weir_kafka_dog_end(&txn->dog);
     }
-    if (*out != NULL) {
+    if (*out != NULL &&
+        weir_kafka_txn_is_member(*out, txn->setup->source_setup->group)) {
         st = weir_kafka_plan_make(src, txn->runs, &txn->plan);
     }
     weir_kafka_txn_unuse(txn);
-    if (st == WEIR_OK && txn->plan.n_planned == txn->n_items) {
+    if (st != WEIR_OK) {
+        weir_kafka_txn_why(txn, "positions", "not a member of the group now");
+    } else if (txn->plan.n_planned == txn->n_items) {
         if (txn->plan.is_whole) {
             return TXN_OK;
         }
@@ -250,8 +285,11 @@ static void run_abort(weir_kafka_txn *txn)
     }
     const bool is_clear = txn->n_guilty > 0 || txn->wants_alone;
 
-    weir_log(WEIR_INFO, "kafka.txn.aborted", "sub=%s events=%zu refused=%zu text=%s",
-             txn->setup->source_setup->sub_name, txn->n_items, txn->n_guilty, txn->why);
+    if (txn->n_items > 0) {
+        weir_log(
+            WEIR_INFO, "kafka.txn.aborted", "sub=%s events=%zu refused=%zu text=%s",
+            txn->setup->source_setup->sub_name, txn->n_items, txn->n_guilty, txn->why);
+    }
     weir_kafka_txn_keep(txn);
     if (!is_clear && !atomic_load(&txn->is_closing)) {
         run_pause(txn);
@@ -409,6 +447,7 @@ void *weir_kafka_txn_main(void *arg)
 {
     weir_kafka_txn *txn = arg;
 
+    txn->backoff_us = RUN_MAKE_US;
     while (!atomic_load(&txn->is_closing)) {
         switch (txn->state) { /* only this thread changes it */
         case TXN_MAKING:

@@ -132,8 +132,12 @@ static inline weir_settle_item *weir_kafka_txn_pop(txn_queue *queue)
     return item;
 }
 
-/* What the outputs of an item count for. */
+/* What the outputs of an item count for; kept in its `mark` from give() on. */
 size_t weir_kafka_txn_bytes(const weir_settle_item *item);
+/* False: its consumer is in no group now. A broker takes that for somebody who does not use groups,
+ * and believes his positions. name: the group's. */
+bool weir_kafka_txn_is_member(const rd_kafka_consumer_group_metadata_t *group,
+                              const char *name);
 /* The thread's main function; arg is the weir_kafka_txn. */
 void *weir_kafka_txn_main(void *arg);
 

@@ -9,6 +9,7 @@
 #include "tests/support/kafka_kit.h"
 #include "triggers/kafka_sink.h"
 #include "triggers/kafka_txn.h"
+#include "triggers/kafka_txn_state.h"
 #include "worker/base/clock.h"
 #include "worker/base/lock.h"
 
@@ -346,6 +347,32 @@ static void a_fenced_one_gives_all_up_and_goes_on_where_the_broker_says(void **s
     kit_free(k);
 }
 
+/* What no member says is believed by a broker, whoever has the partitions. */
+static void a_consumer_that_is_no_member_is_told_from_one_that_is(void **state)
+{
+    kit *k = kit_open(10, 4096, NULL);
+    const weir_kafka_reader *src = k->member.self;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char text[256];
+
+    (void)state;
+    rd_kafka_conf_set(conf, "bootstrap.servers", k->brokers, text, sizeof(text));
+    rd_kafka_conf_set(conf, "group.id", k->group, text, sizeof(text));
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+
+    assert_non_null(rk);
+    rd_kafka_consumer_group_metadata_t *nobody = rd_kafka_consumer_group_metadata(rk);
+    rd_kafka_consumer_group_metadata_t *somebody =
+        rd_kafka_consumer_group_metadata(src->client->rk);
+
+    assert_false(weir_kafka_txn_is_member(nobody, k->group));
+    assert_true(weir_kafka_txn_is_member(somebody, k->group));
+    rd_kafka_consumer_group_metadata_destroy(nobody);
+    rd_kafka_consumer_group_metadata_destroy(somebody);
+    rd_kafka_destroy(rk);
+    kit_free(k);
+}
+
 static void events_without_results_are_committed_too(void **state)
 {
     const int64_t until_us = weir_clock_us() + HANG_US;
@@ -433,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_topic_that_takes_less_than_a_batch_gets_all_of_them),
         cmocka_unit_test(without_maps_only_what_moves_the_position_is_committed),
         cmocka_unit_test(a_fenced_one_gives_all_up_and_goes_on_where_the_broker_says),
+        cmocka_unit_test(a_consumer_that_is_no_member_is_told_from_one_that_is),
         cmocka_unit_test(events_without_results_are_committed_too),
     };
     weir_settler_fixture f = { .ops = &weir_kafka_settler,
