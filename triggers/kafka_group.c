@@ -85,7 +85,8 @@ static bool group_has_progress(weir_kafka_reader *src, const weir_kafka_part *pa
 /*
  * What is done and not yet committed (is_all), or not yet sent, of `only` (NULL: of all),
  * stored; what the library refuses to store is left out. May be empty. With `only` the
- * partitions are about to go.
+ * partitions are about to go. The opaque of an entry says how many above its offset are done,
+ * as the answer may come when another commit has been sent already.
  */
 static rd_kafka_topic_partition_list_t *
 group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *only,
@@ -114,6 +115,7 @@ group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *on
         char *text = weir_kafka_map_text(src, part, only != NULL, &done, &above);
 
         weir_kafka_group_list_add(src, list, part, done, text);
+        list->elems[list->cnt - 1].opaque = (void *)(uintptr_t)above;
         weir_lock_take(&src->lock);
         part->sent = done;
         part->above_sent = above;
@@ -147,7 +149,7 @@ static bool group_is_stale(rd_kafka_resp_err_t code)
            (int)code == 113; /* STALE_MEMBER_EPOCH, which older headers do not name */
 }
 
-/* Takes in the answer to a commit of that list. */
+/* Takes in the answer to a commit of a list of group_progress(). */
 static void group_answered(weir_kafka_reader *src, rd_kafka_resp_err_t code,
                            const rd_kafka_topic_partition_list_t *list)
 {
@@ -167,7 +169,7 @@ static void group_answered(weir_kafka_reader *src, rd_kafka_resp_err_t code,
         if (part->is_live && own == RD_KAFKA_RESP_ERR_NO_ERROR) {
             part->committed =
                 entry->offset > part->committed ? entry->offset : part->committed;
-            part->above_committed = part->above_sent;
+            part->above_committed = (size_t)(uintptr_t)entry->opaque;
         } else if (part->is_live) {
             /* it is sent again with the next commit */
             part->sent = part->committed;

@@ -361,6 +361,49 @@ static void a_fatal_error_makes_a_new_client_and_loses_nothing(void **state)
     kit_member_close(&member);
 }
 
+static bool is_first_or_late(int64_t offset)
+{
+    return offset == 0 || offset >= 100;
+}
+
+static bool is_first(int64_t offset)
+{
+    return offset == 0;
+}
+
+/* A flush sends its own commit while another is on its way. If it fails, the answer to that
+ * other one must not be taken for its own: what was done in between would be in no commit. */
+static void an_answer_speaks_of_its_own_commit(void **state)
+{
+    const place p = new_place(1);
+    kit_member member;
+
+    (void)state;
+    kit_produce(p.brokers, p.topic, 0, 200, 20);
+    kit_member_init(&member, p.brokers, p.topic, p.group);
+    member.setup.commit_us = 3600000000;
+    kit_member_open(&member);
+    kit_member_read_until(&member, 200, false);
+    weir_kafka_reader *reader = member.self;
+
+    kit_member_ack_but(&member, is_first_or_late);
+    weir_kafka_group_commit(reader);
+    assert_true(reader->is_commit_out);
+    kit_member_ack_but(&member, is_first);
+    reader->parts[0]->above_sent = 199; /* sent, and no answer came in time */
+    for (const int64_t until = kit_clock_ms() + 60000; reader->is_commit_out;) {
+        assert_true(kit_clock_ms() < until);
+        kit_member_read(&member, 0, 20);
+    }
+    assert_int_equal(reader->parts[0]->above_committed, 99);
+    const uint64_t n_commits = reader->n_commits;
+
+    kit_member_flush(&member);
+    assert_int_equal(reader->n_commits, n_commits + 1);
+    assert_int_equal(reader->parts[0]->above_committed, 199);
+    kit_member_close(&member);
+}
+
 static int setup_group(void **state)
 {
     weir_err err;
@@ -391,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_cooperative_member_goes_on_with_what_it_keeps),
         cmocka_unit_test(a_static_member_comes_back_to_its_partitions_unnoticed),
         cmocka_unit_test(a_fatal_error_makes_a_new_client_and_loses_nothing),
+        cmocka_unit_test(an_answer_speaks_of_its_own_commit),
     };
 
     return cmocka_run_group_tests(tests, setup_group, teardown_group);
