@@ -35,6 +35,15 @@ if(WEIR_SANITIZE MATCHES "thread")
     target_link_options(weir_flags INTERFACE "LINKER:-u,thrd_create,-u,thrd_join,-u,thrd_detach")
 endif()
 
+if(WEIR_COVERAGE)
+    # Threads count together, and workers that are ended by _exit() count too; see the file.
+    add_compile_options(--coverage -fprofile-update=atomic)
+    add_link_options(--coverage)
+    add_library(weir_coverage_exit STATIC "${PROJECT_SOURCE_DIR}/tests/support/coverage/exit.c")
+    target_link_libraries(weir_flags INTERFACE weir_coverage_exit)
+    target_link_options(weir_flags INTERFACE "LINKER:-u,_exit")
+endif()
+
 # Adds a compiler flag to everything if the compiler accepts it.
 function(weir_probe_compile flag)
     string(MAKE_C_IDENTIFIER "WEIR_HAS${flag}" var)

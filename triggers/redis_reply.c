@@ -284,6 +284,10 @@ weir_status weir_redis_reader_next(weir_redis_reader *reader, weir_redis_reply *
     if (root == NULL) {
         return WEIR_EAGAIN;
     }
+    if (root != &reader->building->first) {
+        /* hiredis 1.x knows RESP3, and gives a number of its own for what we do not build. */
+        return weir_fail(err, WEIR_EDATA, "the server's answer: not in RESP2");
+    }
     while (reader->chunk_bytes < REPLY_CHUNK_MAX &&
            reader->building->arena.n_bytes > reader->chunk_bytes) {
         /* so that the next one of that size is one piece */

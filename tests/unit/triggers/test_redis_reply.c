@@ -141,6 +141,24 @@ static void bytes_that_are_no_resp_are_an_error(void **state)
     weir_redis_reader_free(reader);
 }
 
+/* Of a hiredis that knows it: a number or a truth that is the whole answer is none of ours. */
+static void an_answer_in_resp3_is_an_error(void **state)
+{
+    static const char *const answers[] = { ",1.5\r\n", "#t\r\n" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        weir_redis_reader *reader = weir_redis_reader_new();
+        weir_redis_reply *reply = NULL;
+        weir_err err;
+
+        assert_int_equal(weir_redis_reader_feed(reader, answers[i], strlen(answers[i])),
+                         WEIR_OK);
+        assert_int_equal(weir_redis_reader_next(reader, &reply, &err), WEIR_EDATA);
+        weir_redis_reader_free(reader);
+    }
+}
+
 static void a_reader_that_ends_in_the_middle_frees_what_it_has(void **state)
 {
     weir_redis_reader *reader = weir_redis_reader_new();
@@ -255,6 +273,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_its_last_user_gives_serves_its_reader),
         cmocka_unit_test(large_answers_soon_lie_in_one_piece),
         cmocka_unit_test(bytes_that_are_no_resp_are_an_error),
+        cmocka_unit_test(an_answer_in_resp3_is_an_error),
         cmocka_unit_test(a_reader_that_ends_in_the_middle_frees_what_it_has),
         cmocka_unit_test(xautoclaim_of_6_2_has_two_elements_and_nil_entries),
         cmocka_unit_test(xautoclaim_of_7_0_has_three_elements_and_names_what_is_gone),
