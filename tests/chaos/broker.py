@@ -12,21 +12,23 @@ import kit  # noqa: E402
 def play(chance, is_quick, broker, is_sure=True):
     scene = kit.Scene(chance, broker, for_s=8 if is_quick else 60)
     # What could not be confirmed or committed is made again, also by the one that made it first.
-    scene.may |= {"unexplained", "back"}
+    scene.may |= {"back"}
     if not is_sure:
         scene.may |= {"vanished"}
+    stops = []
     n_kills = 0
     try:
         scene.start()
         while scene.left_s() > 3:
             # In the long form the group comes to rest now and then.
             scene.sleep(1, 4 if is_quick else 15)
-            broker.tell("kill")
-            scene.sleep(0.05, 2)
-            broker.tell("start")
+            is_closing = n_kills % 3 == 1
+            took = scene.outage(0.05, 2, is_closing)
+            stops += [took] if is_closing else []
             n_kills += 1
         scene.finish(idle_s=30 if broker.kind == "kafka" else 6)
-        scene.extra = {"kills_of_the_server": n_kills}
+        scene.extra = {"server_kills": n_kills, "stops_without_server": len(stops),
+                       "longest_stop_ms": round(1000 * max(stops, default=0))}
         return scene.judge()
     finally:
         scene.kill_all()

@@ -10,7 +10,6 @@ import time
 sys.dont_write_bytecode = True
 import kit  # noqa: E402
 
-DRAIN_S = 20  # of driver.Line's configuration
 NOWHERE = "127.0.0.1:1"
 
 
@@ -28,7 +27,7 @@ def cycle(scene, at):
     code = process.wait(60)
     took = time.monotonic() - begun
     # Before it has come to wait for signals, it ends by this one like any process.
-    if code not in (0, -signal.SIGTERM) or took > DRAIN_S + 5:
+    if code not in (0, -signal.SIGTERM) or took > kit.DRAIN_S + 5:
         kit.driver.fail(f"cycle {at}: exit {code} after {took:.1f} s; see {line.dir}/r1.log")
     return took
 

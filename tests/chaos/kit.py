@@ -28,7 +28,8 @@ sys.path.insert(0, str(HERE.parent / "support" / "line"))
 import driver  # noqa: E402
 
 CHECK = HERE / "checker" / "check"
-COMMIT_MS = 200  # of driver.Line's configuration
+COMMIT_MS = 200  # of driver.Line's configuration, and so is the next one
+DRAIN_S = 20
 
 
 def now_ms():
@@ -79,12 +80,37 @@ class Scene:
 
     def say(self, how, name):
         with self.lock:
-            self.faults.write(f"fault {now_ms()} {how} {self.line.pid(name)}\n")
+            maker = name if name == "server" else self.line.pid(name)
+            self.faults.write(f"fault {now_ms()} {how} {maker}\n")
             self.faults.flush()
 
     def kill(self, name):
         self.say("kill", name)
         self.line.end(name, signal.SIGKILL)
+
+    def outage(self, least_s, most_s, is_closing=False):
+        """kill -9 of the server, and its start after a while. is_closing: one replica is told to
+        stop in the meantime, and has to end without it; returns how long that took, in s."""
+        took = 0
+        self.say("kill", "server")
+        self.broker.tell("kill")
+        if is_closing:
+            name = self.some()
+            self.say("end", name)
+            process = self.line.replicas.pop(name)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(60)
+            took = time.monotonic() - begun
+            # 75: it had results that nobody took from it, and has given up.
+            driver.expect(code in (0, 75) and took < DRAIN_S + 5, f"{name} ended without its "
+                          f"server, with {code} after {took:.1f} s")
+        self.sleep(least_s, most_s)
+        self.broker.tell("start")
+        self.say("cont", "server")
+        if is_closing:
+            self.line.start(name)
+        return took
 
     def stop(self, name):
         self.say("stop", name)
@@ -173,6 +199,8 @@ def summary(found):
             f"longest pause {found['longest_pause_ms']} ms")
     if kills:
         text += f"; made again for each kill: {kills}"
+    if found["outages"]:
+        text += f"; for each outage: {[o['repeated'] for o in found['outages']]}"
     return text
 
 

@@ -21,13 +21,16 @@ Names in brackets are those that Jepsen gives to the like.
   commit-back  a commit below the one before it [nonmonotonic commit, nonmonotonic poll]
   commit-early a commit past an event whose result or dead letter the queue did not have yet
   excess       made again though the killed process had published it well before the last commit
-  unexplained  made again though its first maker was neither killed nor stopped, nor the second
+  passed       made again though a commit had passed it well before that call began
+  unexplained  made again though its first maker was neither killed nor stopped, nor the second,
+               nor the queue itself
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 
 NAMES = ("lost", "unseen", "vanished", "duplicate", "disorder", "back", "overlap", "aborted",
-         "phantom", "foreign", "wrong-end", "commit-back", "commit-early", "excess", "unexplained")
+         "phantom", "foreign", "wrong-end", "commit-back", "commit-early", "excess", "passed", "unexplained")
 
 
 NEVER = 1 << 63  # the end, in ns, of what has none
@@ -81,6 +84,8 @@ class Check:
         for partition, position, ms in history.commits:
             self.commits[partition].append((position, ms))
         self.repeated_by = Counter()  # maker of the first result: made again later
+        self.outages = self.find_outages()  # (from, until) in ms, in order
+        self.repeated_after = Counter()  # outage: results made again for it
 
     def run(self):
         self.find_missing()
@@ -218,6 +223,40 @@ class Check:
         commits = [ms for _, ms in self.commits.get(place[0], []) if ms <= fault_ms]
         return commits[-2] - self.slack_ms if len(commits) > 1 else 0
 
+    def find_outages(self):
+        """When the queue itself was away."""
+        outages = []
+        for fault in sorted(f for f in self.h.faults if f.maker == "server"):
+            if fault.how == "kill":
+                outages.append((fault.ms, NEVER))
+            elif fault.how == "cont" and outages:
+                outages[-1] = (outages[-1][0], fault.ms)
+        return outages
+
+    def is_needless(self, event, again):
+        """Had a commit passed the event before it was begun again?"""
+        call = self.h.calls.get((again.maker, again.call))
+        for partition, position in self.h.places.get(event, [])[:1]:
+            commits = self.commits.get(partition, [])
+            until = 0 if call is None else call.begin // 1000000 - self.slack_ms
+            n_before = bisect_right(commits, until, key=lambda commit: commit[1])
+            return n_before > 0 and commits[n_before - 1][0] > position
+        return False
+
+    def outage_of(self, first, again):
+        """The last one that explains why it was made again, or None.
+
+        What was confirmed to the worker, or to the queue, at that time may have been lost on
+        the way; Kafka's commits say themselves what that was.
+        """
+        found = None
+        for down, up in self.outages:
+            is_near = self.window_ms is None or (
+                down - self.window_ms <= first.ms <= up + self.window_ms)
+            if down <= again.ms and is_near:
+                found = (down, up)
+        return found
+
     def find_repeats(self):
         hurt = defaultdict(list)  # maker: times of its kills and stops
         for fault in self.h.faults:
@@ -237,10 +276,15 @@ class Check:
 
     def find_cause(self, event, first, again, hurt):
         text = f"{spell(event)} by {first.maker} at {first.ms}, then by {again.maker} at {again.ms}"
-        if not hurt.get(first.maker) and not hurt.get(again.maker):
-            self.found.add("unexplained", text)
-        elif hurt.get(again.maker) and min(hurt[again.maker]) < again.ms:
+        outage = self.outage_of(first, again)
+        if hurt.get(again.maker) and min(hurt[again.maker]) < again.ms:
             pass  # it was stopped, and went on with what it had
+        elif self.is_needless(event, again):
+            self.found.add("passed", text)
+        elif outage is not None:
+            self.repeated_after[outage] += 1
+        elif not hurt.get(first.maker) and not hurt.get(again.maker):
+            self.found.add("unexplained", text)
         elif hurt.get(first.maker) and first.ms <= min(hurt[first.maker]):
             # Behind its first stop a process may have lost its share without knowing it yet.
             fault_ms = min(hurt[first.maker])
@@ -262,7 +306,7 @@ class Check:
                 if outcome.maker is not None:
                     made[outcome.maker].append(outcome)
         for fault in self.h.faults:
-            if fault.how not in ("kill", "stop"):
+            if fault.how not in ("kill", "stop") or fault.maker == "server":
                 continue
             at = fault.ms * 1000000
             open_calls = sum(1 for begin, end in calls[fault.maker] if begin <= at < end)
@@ -301,4 +345,6 @@ class Check:
             "commits": len(self.h.commits),
             "longest_pause_ms": self.longest_pause_ms(),
             "kills": self.kills(),
+            "outages": [{"ms": up - down, "repeated": self.repeated_after[down, up]}
+                        for down, up in self.outages],
         }

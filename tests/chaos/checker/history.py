@@ -19,7 +19,8 @@ clock. An EVENT is KEY.N: the N-th of its key, from 0. A PLACE is PARTITION@POSI
     pending ID                           Redis: delivered, not acknowledged
     passed ID                            Redis: the last one delivered
   whoever makes the faults
-    fault MS kill|stop|cont|end MAKER    end: an announced one
+    fault MS kill|stop|cont|end MAKER    end: an announced one; MAKER `server`: the queue itself,
+                                         away from its kill to its cont
     note WORD...                         kept for the reader
 """
 

@@ -220,8 +220,35 @@ class Planted(unittest.TestCase):
     def test_finds_unexplained(self):
         self.assert_finds("unexplained", edit(CLEAN, "fault 2000 kill p1\n", ""))
 
+    def test_finds_unexplained_where_the_queue_was_not_away_yet(self):
+        away = edit(CLEAN, "fault 2000 kill p1\n", "fault 2000 kill server\nfault 2500 cont server\n")
+        self.assert_finds("unexplained", away, 0)
+        self.assert_finds("unexplained", away.replace("fault 2000", "fault 3060"))
+
+    def test_finds_unexplained_where_redis_had_been_back_for_long(self):
+        text = edit(REDIS, "fault 1300 kill p1\n", "fault 1200 kill server\nfault 1300 cont server\n")
+        text += "begin 2000000000 p2 9 a.0 1\nend 2001000000 p2 9 done\n"
+        text += "result 0@2010-0 2010 a.0 p2 9 0@1000-0\n"
+        rules = {"order": "none", "window_ms": 100}
+        self.assert_finds("unexplained", text, 0, **rules)
+        late = edit(text, "result 0@1150-0 1150 a.0", "result 0@1150-0 1450 a.0")
+        self.assert_finds("unexplained", late, **rules)
+
+    def test_finds_passed_where_a_commit_came_before_the_second_call(self):
+        text = edit(CLEAN, "commit 0 2 1400\n", "commit 0 3 2700\n")
+        self.assert_finds("passed", text)
+        self.assert_finds("passed", edit(text, "commit 0 3 2700", "commit 0 3 2900"), 0)
+        self.assert_finds("passed", text + "fault 2600 stop p2\n", 0)
+
 
 class Figures(unittest.TestCase):
+    def test_an_outage_is_counted_with_what_was_made_again_for_it(self):
+        text = edit(CLEAN, "fault 2000 kill p1\n", "fault 2000 kill server\nfault 2500 cont server\n")
+        one = check(text)
+        one.run()
+        self.assertEqual(one.figures()["outages"], [{"ms": 500, "repeated": 1}])
+        self.assertEqual(one.figures()["kills"], [])
+
     def test_a_kill_is_counted_with_what_was_open(self):
         text = CLEAN + "begin 1999000000 p1 5 b.1 1\n"
         self.assertEqual(check(text).kills(), [{"how": "kill", "maker": "p1", "repeated": 1,
