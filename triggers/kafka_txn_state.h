@@ -89,16 +89,16 @@ struct weir_kafka_txn { /* the settler's self */
     size_t n_done, cap_done;
     uint32_t *runs;
     weir_kafka_plan plan;
-    bool is_open;      /* a transaction is */
-    bool is_fatal;     /* the client has said so */
-    bool is_doubtful;  /* an end had to be asked for again */
-    size_t batch;      /* bytes of a batch of this instance */
-    bool is_alone;     /* each record is a batch of its own */
-    bool wants_alone;  /* a batch was refused, it is not known for which record */
-    bool has_culprit;  /* since then one was found */
-    size_t n_failed;   /* outputs that the client has refused in this transaction */
-    size_t n_guilty;   /* of these, for what they are */
-    unsigned n_aborts; /* in a row */
+    bool is_open;         /* a transaction is */
+    bool is_fatal;        /* the client has said so */
+    bool is_doubtful;     /* an end had to be asked for again */
+    size_t batch;         /* bytes of a batch of this instance */
+    bool is_alone;        /* each record is a batch of its own */
+    bool wants_alone;     /* a batch was refused, it is not known for which record */
+    bool has_culprit;     /* since then one was found */
+    size_t n_failed;      /* outputs that the client has refused in this transaction */
+    size_t n_guilty;      /* of these, for what they are */
+    atomic_uint n_aborts; /* in a row */
     int64_t strict_until_us;
     char why[256];    /* the first failure of this transaction */
     int64_t retry_us; /* no instance is made before */

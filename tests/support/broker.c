@@ -27,6 +27,7 @@ struct weir_broker {
     FILE *to;   /* commands; the helper ends when this closes */
     FILE *from; /* answers */
     char address[512];
+    const char *behind; /* what follows it there; NULL: nothing */
 };
 
 static weir_status broker_read(weir_broker *broker, char *rest, size_t len,
@@ -167,6 +168,26 @@ weir_status weir_broker_start_kafka(const char *version, const char *properties,
     return broker_run(words, 3, NULL, out, err);
 }
 
+weir_status weir_broker_start_kafka_behind(const char *version, const char *proxy,
+                                           weir_broker **out, weir_err *err)
+{
+    const char *colon = strchr(proxy, ':');
+    const char *words[] = { "kafka", version, "", colon == NULL ? "" : colon + 1 };
+    const weir_status st = broker_run(words, 4, NULL, out, err);
+
+    if (st == WEIR_OK) {
+        char *space = strchr((*out)->address, ' ');
+
+        if (space == NULL) {
+            weir_broker_free(*out);
+            return weir_fail(err, WEIR_EIO, "test server: no address for a proxy");
+        }
+        *space = '\0';
+        (*out)->behind = space + 1;
+    }
+    return st;
+}
+
 weir_status weir_broker_start_redis(bool is_durable, const char *const *options,
                                     weir_broker **out, weir_err *err)
 {
@@ -245,6 +266,11 @@ void weir_broker_free(weir_broker *broker)
 const char *weir_broker_address(const weir_broker *broker)
 {
     return broker->address;
+}
+
+const char *weir_broker_behind(const weir_broker *broker)
+{
+    return broker->behind;
 }
 
 uint16_t weir_broker_port(const weir_broker *broker)

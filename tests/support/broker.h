@@ -37,6 +37,15 @@ weir_status weir_broker_start_kafka(const char *version, const char *properties,
                                     weir_broker **out, weir_err *err);
 
 /*
+ * A Kafka with a proxy in front of it, whose address ("127.0.0.1:port") is given. Who comes through
+ * the proxy is told its address as the broker's; weir_broker_address() goes past it.
+ */
+weir_status weir_broker_start_kafka_behind(const char *version, const char *proxy,
+                                           weir_broker **out, weir_err *err);
+/* Where such a proxy passes its connections on to. */
+const char *weir_broker_behind(const weir_broker *broker);
+
+/*
  * The Kafka of that version that all tests of one ctest run share, or one of our own where
  * no run has started it (a test program started by hand). Only for tests that do not stop
  * it and that use topics and groups with names from weir_broker_name().
