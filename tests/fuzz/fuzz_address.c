@@ -6,6 +6,7 @@
  *     fuzz_address -max_len=4096 SCRATCH_FOLDER tests/data/fuzz/address
  */
 #include "schemas/position.h"
+#include "tests/fuzz/text.h"
 #include "worker/base/buf.h"
 #include "worker/base/check.h"
 
@@ -15,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = strndup((const char *)data, size);
+    char *text = fuzz_text(data, size);
     weir_address a;
     weir_address b;
 

@@ -7,6 +7,7 @@
  */
 #include "schemas/codec.h"
 #include "schemas/filter.h"
+#include "tests/fuzz/text.h"
 #include "worker/base/check.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     weir_header headers[] = { { "type", WEIR_SLICE_LIT("order.paid") },
                               { "x", WEIR_SLICE_NONE } };
-    char *json = strndup((const char *)data, size);
+    char *json = fuzz_text(data, size);
     weir_err err = { 0 };
     weir_filter *f = NULL;
     weir_arena arena;
