@@ -14,7 +14,9 @@ def play(chance, is_quick, broker, is_sure=True):
     # What could not be confirmed or committed is made again, also by the one that made it first.
     scene.may |= {"back"}
     if not is_sure:
+        # Entries and acknowledgements of the last second or two are not on the disk yet.
         scene.may |= {"vanished"}
+        scene.window_ms += 2500
     stops = []
     n_kills = 0
     try:

@@ -244,18 +244,16 @@ class Check:
         return False
 
     def outage_of(self, first, again):
-        """The last one that explains why it was made again, or None.
+        """The one that explains why it was made again, or None.
 
         What was confirmed to the worker, or to the queue, at that time may have been lost on
         the way; Kafka's commits say themselves what that was.
         """
-        found = None
-        for down, up in self.outages:
-            is_near = self.window_ms is None or (
-                down - self.window_ms <= first.ms <= up + self.window_ms)
-            if down <= again.ms and is_near:
-                found = (down, up)
-        return found
+        before = [(down, up) for down, up in self.outages if down <= again.ms]
+        if self.window_ms is not None:
+            before = [(down, up) for down, up in before
+                      if down - self.window_ms <= first.ms <= up + self.window_ms][:1]
+        return before[-1] if before else None
 
     def find_repeats(self):
         hurt = defaultdict(list)  # maker: times of its kills and stops
