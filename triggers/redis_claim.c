@@ -19,6 +19,7 @@
 #define CLAIM_PAGE 200
 #define CLAIM_BEAT_IDS 500
 #define CLAIM_BACK_MS INT64_C(3600000)
+#define CLAIM_HELD_TOO (-1)
 #define CLAIM_COUNT_ALONE (WEIR_STRIKES_ALONE + 1)
 
 /* KEYS: stream. ARGV: group, consumer, idle in ms, delivery count (empty: as it is), ids in rising
@@ -144,7 +145,8 @@ static weir_pos claim_next_id(weir_pos pos)
                                : (weir_pos){ pos.hi + 1, 0 };
 }
 
-/* Pending entries from `from` on; consumer NULL: of all; idle_ms: at least so long. */
+/* Pending entries from `from` on; consumer NULL: of all; idle_ms: at least so long, and not
+ * held here; CLAIM_HELD_TOO: whatever they are. */
 static weir_status claim_pending(weir_redis_src *src, weir_redis_part *part,
                                  weir_pos from, const char *consumer, size_t count,
                                  int64_t idle_ms, claim_page *page, weir_err *err)
@@ -182,8 +184,9 @@ static weir_status claim_pending(weir_redis_src *src, weir_redis_part *part,
         }
         page->n_seen++;
         page->last = pos;
-        if (idle >= idle_ms &&
-            weir_redis_held_get(&part->held, pos) == WEIR_REDIS_FREE) {
+        if (idle_ms == CLAIM_HELD_TOO ||
+            (idle >= idle_ms &&
+             weir_redis_held_get(&part->held, pos) == WEIR_REDIS_FREE)) {
             page->ids[page->n] = pos;
             page->n_delivered[page->n++] =
                 times > UINT32_MAX ? UINT32_MAX : (uint32_t)times;
@@ -594,7 +597,8 @@ weir_status weir_redis_return_pending(weir_redis_src *src, weir_redis_part *part
     weir_status st;
 
     do {
-        st = claim_pending(src, part, from, src->consumer, CLAIM_PAGE, 0, &page, err);
+        st = claim_pending(src, part, from, src->consumer, CLAIM_PAGE,
+                           CLAIM_HELD_TOO, &page, err);
         if (st != WEIR_OK) {
             return st;
         }

@@ -42,7 +42,8 @@ weir_status weir_redis_strikes_suspect(weir_redis_src *src, const weir_receipt *
 /* Writes down what is asked for. */
 void weir_redis_strikes_tend(weir_redis_src *src);
 
-/* Gives back what is pending under our name and is not here: answers that were lost. */
+/* Gives back whatever is pending under our name: answers that were lost, functions that have
+ * not returned. For the end. */
 weir_status weir_redis_return_pending(weir_redis_src *src, weir_redis_part *part,
                                       weir_err *err);
 

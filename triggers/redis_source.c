@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SOURCE_LEAVE_US 500000
 #define SOURCE_WINDOW_MIN 64
 #define SOURCE_WINDOW_UNKNOWN 1024 /* where the concurrency is not told */
 
@@ -384,6 +385,10 @@ static bool source_close(void *self, int64_t until_us)
 
     weir_redis_tell(src);
     source_revoke(src, until_us);
+    /* Functions may have taken all the time there was; to leave in order takes a little. */
+    const int64_t leave_us = weir_clock_us() + SOURCE_LEAVE_US;
+
+    until_us = until_us > leave_us ? until_us : leave_us;
     if (src->release != NULL) {
         src->release(src->settler);
     }

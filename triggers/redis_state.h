@@ -72,7 +72,6 @@ typedef struct weir_redis_part {
         WEIR_REDIS_LONE_NONE = 0,
         WEIR_REDIS_LONE_ASKED,
         WEIR_REDIS_LONE_WRITTEN,
-        WEIR_REDIS_LONE_GONE, /* the entry is another replica's */
         WEIR_REDIS_LONE_ENDS
     } lone_state;
     size_t n_done;        /* of held: acknowledged by the engine */

@@ -61,9 +61,7 @@ weir_status weir_redis_strikes_suspect(weir_redis_src *src, const weir_receipt *
         part->lone = receipt->pos;
         part->lone_state = WEIR_REDIS_LONE_ASKED;
     } else if (part->lone_state == WEIR_REDIS_LONE_WRITTEN) {
-        st = WEIR_OK;
-    } else if (part->lone_state == WEIR_REDIS_LONE_GONE) {
-        st = WEIR_ECLOSED;
+        st = WEIR_OK; /* also where another replica has the entry: it runs twice */
     }
     const bool is_asked = part->lone_state == WEIR_REDIS_LONE_ASKED ||
                           part->lone_state == WEIR_REDIS_LONE_ENDS;
@@ -125,8 +123,7 @@ void weir_redis_strikes_tend(weir_redis_src *src)
         weir_lock_take(&src->lock);
         if ((int)part->lone_state == state && weir_pos_cmp(part->lone, pos) == 0) {
             part->lone_state = !begins  ? WEIR_REDIS_LONE_NONE
-                               : n == 0 ? WEIR_REDIS_LONE_GONE
-                                        : WEIR_REDIS_LONE_WRITTEN;
+                                      : WEIR_REDIS_LONE_WRITTEN;
         }
         weir_lock_give(&src->lock);
     }

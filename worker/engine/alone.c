@@ -16,6 +16,8 @@
 #include "worker/base/log.h"
 
 #define ALONE_LOOK_US 2000
+#define ALONE_PATIENCE_US 60000000 /* that others may take to end */
+#define ALONE_WAIT_US 10000000 /* for the queue to write it down */
 
 void weir_alone_look(weir_intake *in, weir_line_part *part, weir_job *job)
 {
@@ -52,6 +54,19 @@ static size_t alone_bar_locked(weir_engine *e, bool is_barred)
     return n_slots;
 }
 
+/* Something does not end (a pending call that nobody completes, a long function): everything
+ * else must not stand still for it. Suspects run among the others, and a death then is one more
+ * in which nobody was alone. */
+static bool alone_give_up_locked(weir_engine *e)
+{
+    for (size_t i = 0; i < e->n_lines; i++) {
+        weir_flow_pardon(e->lines[i].flow);
+    }
+    e->is_alone_let = false;
+    alone_bar_locked(e, false);
+    return true;
+}
+
 /* True: there is something for others to do now. */
 static bool alone_step_locked(weir_engine *e, int64_t now)
 {
@@ -71,9 +86,13 @@ static bool alone_step_locked(weir_engine *e, int64_t now)
         }
         return was_closed;
     }
-    if (alone_bar_locked(e, true) > 0) {
-        return false;
+    if (!atomic_load(&e->is_alone_closed)) {
+        e->alone_us = now;
     }
+    if (alone_bar_locked(e, true) > 0) {
+        return now - e->alone_us > ALONE_PATIENCE_US && alone_give_up_locked(e);
+    }
+    e->alone_us = now;
     e->is_alone_let = wants != NULL && weir_flow_let_lone(wants->flow, now);
     if (!e->is_alone_let) {
         alone_bar_locked(e, false);
@@ -111,20 +130,20 @@ bool weir_alone_begin(weir_line *line, weir_job *job)
     if (in->source->ops->suspect == NULL || job->ev.strikes < WEIR_STRIKES_ALONE) {
         return true;
     }
-    for (;;) {
-        const weir_status st =
-            in->source->ops->suspect(in->self, &job->ev.receipt, true);
+    const int64_t until_us = weir_clock_us() + ALONE_WAIT_US;
 
-        if (st != WEIR_EAGAIN) {
-            return st == WEIR_OK;
-        }
+    while (in->source->ops->suspect(in->self, &job->ev.receipt, true) != WEIR_OK) {
         /* Also before it goes back unbegun: a stopping worker lets it again at once. */
         weir_signal_wait(&none, 0, weir_clock_us() + ALONE_LOOK_US);
         if (atomic_load(&line->e->is_stopping) ||
             job->ev.receipt.epoch <= atomic_load(&job->part->closed)) {
             return false;
         }
+        if (weir_clock_us() >= until_us) {
+            break; /* the queue is away: it runs uncounted, or everything stands still */
+        }
     }
+    return true;
 }
 
 void weir_alone_end(weir_line *line, weir_job *job)

@@ -141,6 +141,8 @@ bool weir_flow_wants_lone(weir_flow *f, int64_t now);
 /* Bars the flow or opens it; takes back what weir_flow_let_lone() allowed. Returns how many
  * slots are taken: no other claim is under way. */
 size_t weir_flow_bar(weir_flow *f, bool is_barred);
+/* Those that are ready now run like all others. */
+void weir_flow_pardon(weir_flow *f);
 /* The next weir_flow_take() may claim one suspect. False: there is none any more. */
 bool weir_flow_let_lone(weir_flow *f, int64_t now);
 

@@ -38,6 +38,23 @@ size_t weir_flow_bar(weir_flow *f, bool is_barred)
     return n_slots;
 }
 
+void weir_flow_pardon(weir_flow *f)
+{
+    weir_lock_take(&f->lock);
+    while (weir_heap_peek(&f->reopened) != NULL) {
+        weir_job *job = WEIR_CONTAINER_OF(f->reopened.nodes[0], weir_job, due);
+
+        if (!job->is_suspect) {
+            break; /* suspects come first */
+        }
+        job->is_suspect = false;
+        f->n_lone--;
+        weir_heap_remove(&f->reopened, &job->due);
+        weir_heap_push(&f->reopened, &job->due, (int64_t)job->seq);
+    }
+    weir_lock_give(&f->lock);
+}
+
 bool weir_flow_let_lone(weir_flow *f, int64_t now)
 {
     weir_flow_news news = { 0 };

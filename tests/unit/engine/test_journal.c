@@ -112,7 +112,7 @@ static void aborts(weir_journal *j)
 
 static void faults(weir_journal *j)
 {
-    volatile char *volatile nowhere = NULL;
+    volatile char *volatile nowhere = (volatile char *)(uintptr_t)16;
 
     run_third(j, WEIR_SLOT_RUNS);
     *nowhere = 1;
