@@ -100,7 +100,8 @@ typedef struct weir_kafka_part {
     enum {
         WEIR_KAFKA_LONE_ASKED,
         WEIR_KAFKA_LONE_COUNTED,
-        WEIR_KAFKA_LONE_COMMITTED
+        WEIR_KAFKA_LONE_COMMITTED,
+        WEIR_KAFKA_LONE_ENDED /* to be written: its function has returned */
     } lone_state;
     weir_track track;
     int64_t sent;      /* the last position that a commit was sent for */

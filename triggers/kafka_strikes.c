@@ -140,16 +140,22 @@ static weir_status strikes_begin_locked(weir_kafka_reader *src, weir_kafka_part 
     return WEIR_EAGAIN;
 }
 
-static void strikes_end_locked(weir_kafka_part *part, int64_t offset)
+static weir_status strikes_end_locked(weir_kafka_reader *src, weir_kafka_part *part,
+                                      int64_t offset)
 {
     if (part->lone != offset) {
-        return;
+        return WEIR_OK;
     }
-    if (part->lone_state != WEIR_KAFKA_LONE_ASKED) {
+    if (part->lone_state == WEIR_KAFKA_LONE_ASKED) {
+        part->lone = -1; /* it ran uncounted */
+        return WEIR_OK;
+    }
+    if (part->lone_state != WEIR_KAFKA_LONE_ENDED) {
         part->strikes = weir_strikes_end(part->strikes);
-        part->above_sent = SIZE_MAX; /* so that the next commit says it */
+        part->lone_state = WEIR_KAFKA_LONE_ENDED;
     }
-    part->lone = -1;
+    atomic_store(&src->has_lone, true);
+    return WEIR_EAGAIN;
 }
 
 weir_status weir_kafka_strikes_suspect(weir_kafka_reader *src,
@@ -169,7 +175,7 @@ weir_status weir_kafka_strikes_suspect(weir_kafka_reader *src,
     } else if (begins) {
         st = strikes_begin_locked(src, part, offset);
     } else {
-        strikes_end_locked(part, offset);
+        st = strikes_end_locked(src, part, offset);
     }
     weir_lock_give(&src->lock);
     if (st == WEIR_EAGAIN && atomic_load(&src->has_lone)) {
@@ -179,13 +185,15 @@ weir_status weir_kafka_strikes_suspect(weir_kafka_reader *src,
     return st;
 }
 
-/* True if this part's suspect waits to be written down; counts it. */
+/* True if something of this part's suspect waits to be written down; counts it. */
 static bool strikes_take(weir_kafka_reader *src, weir_kafka_part *part)
 {
     weir_lock_take(&src->lock);
-    const bool is_asked = part->is_live && part->lone >= 0 &&
-                          part->lone_state != WEIR_KAFKA_LONE_COMMITTED &&
-                          weir_track_watermark(&part->track) == part->lone;
+    const bool has_ended = part->lone_state == WEIR_KAFKA_LONE_ENDED;
+    const bool is_asked =
+        part->is_live && part->lone >= 0 &&
+        part->lone_state != WEIR_KAFKA_LONE_COMMITTED &&
+        (has_ended || weir_track_watermark(&part->track) == part->lone);
 
     if (is_asked && part->lone_state == WEIR_KAFKA_LONE_ASKED) {
         part->strikes = weir_strikes_begin(
@@ -195,6 +203,15 @@ static bool strikes_take(weir_kafka_reader *src, weir_kafka_part *part)
     }
     weir_lock_give(&src->lock);
     return is_asked;
+}
+
+static void strikes_written_locked(weir_kafka_part *part)
+{
+    if (part->lone_state == WEIR_KAFKA_LONE_ENDED) {
+        part->lone = -1;
+    } else {
+        part->lone_state = WEIR_KAFKA_LONE_COMMITTED;
+    }
 }
 
 void weir_kafka_strikes_tend(weir_kafka_reader *src)
@@ -222,7 +239,7 @@ void weir_kafka_strikes_tend(weir_kafka_reader *src)
         const uint32_t strikes = part->strikes;
 
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR && part->lone == offset) {
-            part->lone_state = WEIR_KAFKA_LONE_COMMITTED;
+            strikes_written_locked(part);
         }
         weir_lock_give(&src->lock);
         weir_log(code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_INFO : WEIR_WARN,

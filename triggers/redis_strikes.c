@@ -53,9 +53,13 @@ weir_status weir_redis_strikes_suspect(weir_redis_src *src, const weir_receipt *
     if (!part->is_live || part->epoch != receipt->epoch) {
         st = WEIR_ECLOSED;
     } else if (!begins) {
-        part->lone = receipt->pos;
-        part->lone_state = WEIR_REDIS_LONE_ENDS;
-        st = WEIR_OK;
+        const bool is_same = weir_pos_cmp(part->lone, receipt->pos) == 0;
+
+        if (!is_same || part->lone_state == WEIR_REDIS_LONE_NONE) {
+            st = WEIR_OK; /* it is written, or it never began for the queue */
+        } else {
+            part->lone_state = WEIR_REDIS_LONE_ENDS;
+        }
     } else if (part->lone_state == WEIR_REDIS_LONE_NONE ||
                weir_pos_cmp(part->lone, receipt->pos) != 0) {
         part->lone = receipt->pos;

@@ -154,8 +154,8 @@ typedef struct weir_source_ops {
      * back for other replicas; may be NULL. Any thread. */
     void (*giveback)(void *self, const weir_receipt *receipts, size_t n);
     /* This event, which others have died over (see strikes.h), begins alone in its worker, and
-     * with false: its function has returned. WEIR_OK: it stands with the queue, so that a
-     * death from here on counts. WEIR_EAGAIN: it is being written, ask again. Anything else:
+     * with false: its function has returned. WEIR_OK: that stands with the queue, so that a
+     * death from here on counts, or does not. WEIR_EAGAIN: it is being written, ask again. Anything else:
      * it is not ours any more. May be NULL. Any thread. */
     weir_status (*suspect)(void *self, const weir_receipt *receipt, bool begins);
     /* Commits what is acked, now; intake thread. WEIR_OK, or WEIR_ETIMEOUT at until_us. */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """brokerkit - what the tests of `weir` on real queues share: servers, workers, HTTP."""
 
+import atexit
 import http.client
 import json
 import os
@@ -81,11 +82,17 @@ def kafka(kit):
 
 
 class Worker:
-    """A `weir run` with its log in NAME.log."""
+    """A `weir run` with its log in NAME.log. It does not outlive the test."""
 
     def __init__(self, kit, name, config):
         self.kit, self.name, self.config = kit, name + ".log", config
         self.process = kit.start("run", "-c", config, out=name + ".out", err=self.name)
+        atexit.register(self.kill)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(60)
 
     def log(self):
         return self.kit.read(self.name)

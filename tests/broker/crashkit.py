@@ -9,7 +9,10 @@ The same on every queue: the event that ends the worker becomes a dead letter `c
 import json
 import os
 import random
+import re
+import resource
 import signal
+import time
 from brokerkit import RUN, Worker, send
 
 CONFIG = """\
@@ -21,10 +24,12 @@ functions:
   poison: {{ library: {build}/tests/functions/poison.so }}
 subscriptions:
   - {{ function: poison, from: {kind}:{name}.in, name: crash, start: earliest, commit: 100ms,
-       to: {kind}:{name}.out, dead: {kind}:{name}.dead, order: none, hang: 1s, {sub}
+       to: {kind}:{name}.out, dead: {kind}:{name}.dead, order: none, hang: 2s, {sub}
        concurrency: 8, retry: {{ crashes: {crashes} }} }}
 """
 
+# A core of each would fill the disk.
+resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 # A sanitizer would end the worker in its own way.
 for _name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
     os.environ[_name] = ":".join(filter(None, [
@@ -152,23 +157,33 @@ def forgetful(kit, kind):
     kit.equal(case.results(), set(others), "forget: every other event has its result")
 
 
-def killed_forgetful(kit, kind):
+def done_by(worker):
+    text = worker.http("/metrics")[1]
+    return sum(int(n) for n in re.findall(r'weir_events_total\{.*outcome="done".*\} (\d+)', text))
+
+
+def under_load(case, draw, how, n_lives, config):
+    """Workers that end by that signal, each in the midst of events of its own; all are done."""
+    wanted = set()
+    for life in range(n_lives):
+        case.send([f"sleep 20 {life} {i}" for i in range(100)])
+        wanted |= {f"sleep 20 {life} {i}" for i in range(100)}
+        worker = case.start(config())
+        n_done = 20 + draw.randrange(60)
+        case.kit.wait(f"{n_done} are done", lambda: done_by(worker) >= n_done)
+        worker.process.send_signal(how)
+        case.kit.equal(worker.process.wait(60), -how, "it is killed")
+    worker = case.start(config())
+    case.kit.wait("all results", lambda: case.results() >= wanted, 120)
+    worker.end()
+    case.kit.equal(case.reasons(), [], f"{case.label}: nobody is blamed")
+
+
+def killed_forgetful(kit, kind, n_lives=6):
     """Kills of workers whose journal does not last blame nobody while things move."""
     case = Case(kit, kind, "kills", crashes=0)
-    others = [f"sleep 20 {i}" for i in range(600)]
-    case.send(others)
-    n_done = 0
-    for _ in range(6):
-        worker = case.start(case.config("one", f"{case.name}-{case.n_starts}"))
-        n_done += 30
-        kit.wait("some more are done", lambda: len(case.results()) >= n_done)
-        n_done = len(case.results())
-        worker.process.send_signal(signal.SIGKILL)
-        worker.process.wait(60)
-    worker = case.start(case.config("one", f"{case.name}-{case.n_starts}"))
-    kit.wait("all results", lambda: case.results() >= set(others), 120)
-    worker.end()
-    kit.equal(case.reasons(), [], "kills: nobody is blamed")
+    under_load(case, random.Random(7), signal.SIGKILL, n_lives,
+               lambda: case.config("one", f"{case.name}-{case.n_starts}"))
 
 
 def innocent_fork(kit, kind):
@@ -180,24 +195,25 @@ def innocent_fork(kit, kind):
     kit.equal(case.reasons(), [("segv", "crashed")], "fork: nobody else is blamed")
 
 
-def killed(kit, kind, how):
+def killed(kit, kind, how, n_lives=8):
     """kill -9, or a fatal signal from outside, in a loop under load blames nobody."""
     case = Case(kit, kind, f"kill{int(how)}", crashes=0)
-    others = [f"sleep 50 {i}" for i in range(1000)]
-    case.send(others)
-    draw = random.Random(7)
-    n_done = 0
-    for _ in range(8):
-        worker = case.start()
-        n_done += 1 + draw.randrange(100)
-        kit.wait("some more are done", lambda: len(case.results()) >= n_done)
-        n_done = len(case.results())
-        worker.process.send_signal(how)
-        kit.equal(worker.process.wait(60), -how, "it is killed")
+    under_load(case, random.Random(8), how, n_lives, lambda: case.path)
+
+
+def frozen(kit, kind):
+    """A worker that stood still for longer than `hang` goes on with what it ran."""
+    case = Case(kit, kind, "frozen", crashes=0)
+    case.send(["sleep 1000 frozen"])
     worker = case.start()
-    kit.wait("all results", lambda: case.results() >= set(others), 120)
+    worker.wait_log("began ")
+    worker.process.send_signal(signal.SIGSTOP)
+    time.sleep(3)  # the very thing: `hang` is 2 s
+    worker.process.send_signal(signal.SIGCONT)
+    kit.wait("the result", lambda: case.results() or worker.process.poll() is not None)
     worker.end()
-    kit.equal(case.reasons(), [], f"{how.name}: nobody is blamed")
+    kit.equal(case.n_starts, 1, "frozen: it is the one that has begun")
+    kit.equal(case.reasons(), [], "frozen: nobody is blamed")
 
 
 def stopped(kit, kind):
@@ -225,4 +241,5 @@ def all_of_it(kit, kind):
         killed_forgetful(kit, kind)
     killed(kit, kind, signal.SIGKILL)
     killed(kit, kind, signal.SIGSEGV)
+    frozen(kit, kind)
     stopped(kit, kind)

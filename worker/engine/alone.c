@@ -119,20 +119,17 @@ void weir_alone_step(weir_engine *e)
     }
 }
 
-bool weir_alone_begin(weir_line *line, weir_job *job)
+/* Has it written down with the queue; false: not, and no more need. */
+static bool alone_tell(weir_line *line, const weir_job *job, bool begins)
 {
     const weir_intake *in = weir_line_part_of(job)->intake;
+    const int64_t until_us = weir_clock_us() + ALONE_WAIT_US;
     weir_signal none = { 0 };
 
-    weir_log(WEIR_WARN, "event.alone", "sub=%s position=%s crashes=%u strikes=%u",
-             line->sub->name, weir_ev_position(&job->ev).data, job->n_crashes,
-             job->ev.strikes);
     if (in->source->ops->suspect == NULL || job->ev.strikes < WEIR_STRIKES_ALONE) {
         return true;
     }
-    const int64_t until_us = weir_clock_us() + ALONE_WAIT_US;
-
-    while (in->source->ops->suspect(in->self, &job->ev.receipt, true) != WEIR_OK) {
+    while (in->source->ops->suspect(in->self, &job->ev.receipt, begins) != WEIR_OK) {
         /* Also before it goes back unbegun: a stopping worker lets it again at once. */
         weir_signal_wait(&none, 0, weir_clock_us() + ALONE_LOOK_US);
         if (atomic_load(&line->e->is_stopping) ||
@@ -140,20 +137,26 @@ bool weir_alone_begin(weir_line *line, weir_job *job)
             return false;
         }
         if (weir_clock_us() >= until_us) {
-            break; /* the queue is away: it runs uncounted, or everything stands still */
+            break; /* the queue is away: uncounted, or everything stands still */
         }
     }
     return true;
 }
 
+bool weir_alone_begin(weir_line *line, weir_job *job)
+{
+    weir_log(WEIR_WARN, "event.alone", "sub=%s position=%s crashes=%u strikes=%u",
+             line->sub->name, weir_ev_position(&job->ev).data, job->n_crashes,
+             job->ev.strikes);
+    return alone_tell(line, job, true);
+}
+
 void weir_alone_end(weir_line *line, weir_job *job)
 {
     const weir_line_part *part = weir_line_part_of(job);
-    const weir_intake *in = part->intake;
 
-    if (in->source->ops->suspect != NULL && job->ev.strikes >= WEIR_STRIKES_ALONE) {
-        (void)in->source->ops->suspect(in->self, &job->ev.receipt, false);
-    }
+    /* Before anything else begins: that may be what ends the worker. */
+    (void)alone_tell(line, job, false);
     if (job->is_blamed) {
         weir_journal_acquit(line->e->journal, part->journal, job->ev.receipt.pos);
     }

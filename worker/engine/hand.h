@@ -67,6 +67,7 @@ struct weir_pool {
     atomic_uint turn; /* where the next thread begins to look */
     weir_lock lock;   /* guards hands */
     weir_hand *hands;
+    int64_t tended_us; /* the tender's: when it last was here; 0: never */
 };
 
 static inline unsigned long long weir_span_of(unsigned lo, unsigned next, unsigned end)
@@ -99,8 +100,9 @@ bool weir_hand_work(weir_hand *hand);
 /* Hands finished jobs over: to the flow, and on from there. */
 void weir_hand_over(weir_line *line, weir_job *const *jobs, size_t n, size_t n_slots,
                     int64_t now, weir_carrier who);
-/* Ends the worker if the function that runs on it has been there for too long. The tender. */
-void weir_hand_watch(weir_hand *hand, int64_t now);
+/* Ends the worker if the function that runs on it has been there for too long, without the time
+ * in which the process stood still. The tender. */
+void weir_hand_watch(weir_hand *hand, int64_t now, int64_t still_us);
 /* The function is about to have this event. */
 static inline void weir_hand_note(weir_journal_slot *slot, const weir_job *job)
 {

@@ -43,7 +43,7 @@ static void hand_take_relief(weir_hand *hand, hand_relief *relief)
     weir_lock_give(&hand->lock);
 }
 
-void weir_hand_watch(weir_hand *hand, int64_t now)
+void weir_hand_watch(weir_hand *hand, int64_t now, int64_t still_us)
 {
     weir_journal_slot *slot = hand->slot;
     const unsigned begun = atomic_load_explicit(&slot->n_begun, memory_order_relaxed);
@@ -55,6 +55,7 @@ void weir_hand_watch(weir_hand *hand, int64_t now)
         hand->seen_us = now;
         return;
     }
+    hand->seen_us += still_us;
     if (line->sub->hang_us > 0 && now - hand->seen_us > line->sub->hang_us) {
         hand->seen_us = now;
         weir_journal_mark(slot, WEIR_MARK_HANG);

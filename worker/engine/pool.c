@@ -17,6 +17,7 @@
 
 #define POOL_IDLE_US 10000000 /* an idle thread ends after this */
 #define POOL_KEEP 2           /* threads that stay */
+#define POOL_STILL_US 1000000 /* the tender comes four times a second, if it can */
 #define POOL_SPAWN_AT_ONCE 64
 #define POOL_CLEAR_NS 1000000 /* of work: those awake clear it */
 #define POOL_SHORT_NS 50000   /* of work that waits for a busy thread to look again */
@@ -167,8 +168,20 @@ static size_t pool_look(weir_pool *pool, bool *is_waiting)
     return n_wanted;
 }
 
+/* How long the process itself has stood still, frozen or without a processor: in that time no
+ * function hangs. */
+static int64_t pool_stood_us(weir_pool *pool, int64_t now)
+{
+    const int64_t lapse_us = now - pool->tended_us;
+    const bool is_first = pool->tended_us == 0;
+
+    pool->tended_us = now;
+    return !is_first && lapse_us > POOL_STILL_US ? lapse_us : 0;
+}
+
 bool weir_pool_tend(weir_pool *pool, int64_t now)
 {
+    const int64_t still_us = pool_stood_us(pool, now);
     bool has_unbegun = false;
     bool is_waiting = false;
     const size_t n_wanted = pool_look(pool, &is_waiting);
@@ -182,7 +195,7 @@ bool weir_pool_tend(weir_pool *pool, int64_t now)
         /* Threads leave the list only in pool_reap(), which is this thread's. */
         weir_lock_give(&pool->lock);
         has_unbegun = weir_hand_relieve(hand, now) || has_unbegun;
-        weir_hand_watch(hand, now);
+        weir_hand_watch(hand, now, still_us);
         weir_lock_take(&pool->lock);
     }
     weir_lock_give(&pool->lock);
