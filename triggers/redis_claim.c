@@ -118,8 +118,9 @@ weir_status weir_redis_giveback(weir_redis_src *src, weir_redis_part *part,
     memcpy(sorted, ids, n * sizeof(*sorted));
     qsort(sorted, n, sizeof(*sorted), claim_id_order);
     weir_status st = claim_set_idle(
-        src, part, sorted, n, claim_ms > CLAIM_BACK_MS ? claim_ms : CLAIM_BACK_MS, "1",
-        err); /* who leaves in order leaves no strikes */
+        src, part, sorted, n, claim_ms > CLAIM_BACK_MS ? claim_ms : CLAIM_BACK_MS, "0",
+        /* who leaves in order leaves no strikes, and the next claim adds one */
+        err);
     free(sorted);
     return st;
 }
@@ -597,8 +598,8 @@ weir_status weir_redis_return_pending(weir_redis_src *src, weir_redis_part *part
     weir_status st;
 
     do {
-        st = claim_pending(src, part, from, src->consumer, CLAIM_PAGE,
-                           CLAIM_HELD_TOO, &page, err);
+        st = claim_pending(src, part, from, src->consumer, CLAIM_PAGE, CLAIM_HELD_TOO,
+                           &page, err);
         if (st != WEIR_OK) {
             return st;
         }

@@ -6,7 +6,7 @@
  * The count is one more than the strikes. The server adds one to it with each claim, which is
  * right while nobody has run alone; from then on a claim is taken back (redis_claim.c), and
  * only an alone run that begins adds one, or takes it away when its function has returned.
- * Who leaves in order sets the counts of what it gives back to one.
+ * Who leaves in order sets the counts of what it gives back to zero.
  *
  * Nobody writes down what has begun, so of what a dead replica had only the first entries, as
  * many as functions may have had, run alone.
@@ -126,8 +126,7 @@ void weir_redis_strikes_tend(weir_redis_src *src)
                  (long long)n);
         weir_lock_take(&src->lock);
         if ((int)part->lone_state == state && weir_pos_cmp(part->lone, pos) == 0) {
-            part->lone_state = !begins  ? WEIR_REDIS_LONE_NONE
-                                      : WEIR_REDIS_LONE_WRITTEN;
+            part->lone_state = !begins ? WEIR_REDIS_LONE_NONE : WEIR_REDIS_LONE_WRITTEN;
         }
         weir_lock_give(&src->lock);
     }

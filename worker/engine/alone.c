@@ -17,7 +17,7 @@
 
 #define ALONE_LOOK_US 2000
 #define ALONE_PATIENCE_US 60000000 /* that others may take to end */
-#define ALONE_WAIT_US 10000000 /* for the queue to write it down */
+#define ALONE_WAIT_US 10000000     /* for the queue to write it down */
 
 void weir_alone_look(weir_intake *in, weir_line_part *part, weir_job *job)
 {

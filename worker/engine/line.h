@@ -178,9 +178,10 @@ struct weir_engine {
     weir_lock alone_lock;
     atomic_bool is_alone_closed; /* all flows are barred; written under the lock */
     bool is_alone_let;           /* a suspect may be claimed, or runs; alone_lock */
-    int64_t alone_us; /* when the flows were barred, or the last suspect let; alone_lock */
-    atomic_bool is_stopping;     /* no new attempts; intake gives nothing */
-    atomic_bool is_closing;      /* intakes leave their groups */
+    /* when the flows were barred, or the last suspect let; alone_lock */
+    int64_t alone_us;
+    atomic_bool is_stopping; /* no new attempts; intake gives nothing */
+    atomic_bool is_closing;  /* intakes leave their groups */
     atomic_llong close_until_us;
     /* Wall clock minus monotonic clock, brought up to date by the timer, so that an event does
      * not cost a look at each. */
