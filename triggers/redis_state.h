@@ -5,9 +5,10 @@
  *
  *     redis_source.c  the table; open, close, what the engine calls from any thread
  *     redis_read.c    the intake's thread: reads under way
- *     redis_link.c    the source's own thread, which calls the next three
+ *     redis_link.c    the source's own thread, which calls the next ones
  *     redis_ack.c     acknowledgements
- *     redis_claim.c   heartbeats and pending entries
+ *     redis_idle.c    heartbeats, and giving back
+ *     redis_claim.c   pending entries are taken over, through redis_page.c
  *     redis_group.c   names, leases, the group
  *     redis_part.c    what any of them does to a part, under the lock
  *
