@@ -306,8 +306,8 @@ bool weir_redis_part_is_ready(weir_redis_src *src, weir_redis_part *part)
     return is_ready;
 }
 
-/* Sends reads, waits for answers or a wake until until_us, takes them. */
-static void read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
+/* Sends reads, waits for answers or a wake until until_us, takes them. True: it was woken. */
+static bool read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
 {
     size_t n = 0;
     int64_t now = weir_clock_us();
@@ -341,9 +341,10 @@ static void read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
     int64_t left = until_us - now;
     int64_t ms = left <= 0 ? 0 : (left + 999) / 1000;
     if (poll(src->fds, n + 1, ms > 1000 ? 1000 : (int)ms) <= 0) {
-        return;
+        return false;
     }
-    if (src->fds[n].revents != 0) {
+    const bool is_woken = src->fds[n].revents != 0;
+    if (is_woken) {
         read_clear_fd(src->wake_fd);
     }
     for (size_t i = 0; i < n; i++) {
@@ -351,6 +352,7 @@ static void read_turn(weir_redis_src *src, bool may_ask, int64_t until_us)
             read_receive(src, src->fd_parts[i], may_ask);
         }
     }
+    return is_woken;
 }
 
 size_t weir_redis_read(void *self, weir_event *const *evs, size_t cap, int64_t wait_us)
@@ -370,13 +372,14 @@ size_t weir_redis_read(void *self, weir_event *const *evs, size_t cap, int64_t w
         weir_redis_tell(src);
         size_t n = read_give(src, evs, cap);
         /* With events in hand the next reads still go out, so that they run meanwhile. */
-        read_turn(src, cap > 0, n > 0 ? 0 : until_us);
+        const bool is_woken = read_turn(src, cap > 0, n > 0 ? 0 : until_us);
         if (n == 0) {
             weir_redis_tell(src);
             n = read_give(src, evs, cap);
         }
         now = weir_clock_us();
-        if (n > 0 || now >= until_us || !is_first) {
+        /* Whoever woke us may have room where cap was 0: the caller looks again. */
+        if (n > 0 || is_woken || now >= until_us || !is_first) {
             return n;
         }
     }
