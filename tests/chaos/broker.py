@@ -10,7 +10,7 @@ import kit  # noqa: E402
 
 
 def play(chance, is_quick, broker, is_sure=True):
-    scene = kit.Scene(chance, broker, for_s=8 if is_quick else 60)
+    scene = kit.Scene(chance, broker, is_quick, for_s=8 if is_quick else 60)
     # What could not be confirmed or committed is made again, also by the one that made it first.
     scene.may |= {"back"}
     if not is_sure:

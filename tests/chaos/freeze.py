@@ -12,7 +12,7 @@ SESSION_S = 4  # of the kit's scenes; on Redis others claim after 3 s
 
 
 def play(chance, is_quick, broker):
-    scene = kit.Scene(chance, broker, for_s=10 if is_quick else 60)
+    scene = kit.Scene(chance, broker, is_quick, for_s=10 if is_quick else 60)
     # A call that began before the stop goes on behind it, while others have its event by now;
     # what comes of it is published, and made again.
     scene.may |= {"overlap", "back"}

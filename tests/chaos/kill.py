@@ -10,7 +10,7 @@ import kit  # noqa: E402
 
 
 def play(chance, is_quick, broker, **line):
-    scene = kit.Scene(chance, broker, for_s=8 if is_quick else 60, **line)
+    scene = kit.Scene(chance, broker, is_quick, for_s=8 if is_quick else 60, **line)
     try:
         scene.start()
         while scene.left_s() > 1:

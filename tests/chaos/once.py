@@ -41,7 +41,7 @@ def play(chance, is_quick, queue):
     else:
         broker = kit.driver.redis()
         proxy.tell(f"upstream {broker.address}")
-    scene = kit.Scene(chance, broker, for_s=10 if is_quick else 60, is_once=True)
+    scene = kit.Scene(chance, broker, is_quick, for_s=10 if is_quick else 60, is_once=True)
     scene.line.address = proxy.address
     scene.may = set()
     n_faults = 0

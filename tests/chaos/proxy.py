@@ -47,7 +47,7 @@ def play(chance, is_quick, queue):
     else:
         broker = kit.driver.redis()
         proxy.tell(f"upstream {broker.address}")
-    scene = kit.Scene(chance, broker, for_s=8 if is_quick else 60)
+    scene = kit.Scene(chance, broker, is_quick, for_s=8 if is_quick else 60)
     scene.line.address = proxy.address
     # What could not be confirmed or committed before a session was over is made again, be it
     # by the same process, when the partition comes back to it.

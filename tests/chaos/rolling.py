@@ -13,7 +13,7 @@ PAUSE_MS = 3000
 
 def play(chance, is_quick, broker, order):
     n_restarts = 3 if is_quick else 20
-    scene = kit.Scene(chance, broker, for_s=3 * n_restarts, work_us=5000)
+    scene = kit.Scene(chance, broker, is_quick, for_s=3 * n_restarts, work_us=5000)
     scene.line.order = order
     scene.line.consumer = {}  # what users have who set nothing
     scene.may = set()

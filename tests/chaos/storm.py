@@ -27,7 +27,7 @@ def step(scene, chance, spare):
 
 
 def play(chance, is_quick, broker, assignor, is_static=False):
-    scene = kit.Scene(chance, broker, for_s=7 if is_quick else 60)
+    scene = kit.Scene(chance, broker, is_quick, for_s=7 if is_quick else 60)
     scene.line.sub_more = f"    assignor: {assignor}\n    static_member: {str(is_static).lower()}\n"
     # A static member that comes back is given what it had, and reads on from the last commit.
     scene.may = set()

@@ -32,7 +32,7 @@ def wrong(scene, broker, fault):
 
 def play(chance, is_quick, fault):
     broker = kit.driver.redis()
-    scene = kit.Scene(chance, broker, for_s=6 if is_quick else 40)
+    scene = kit.Scene(chance, broker, is_quick, for_s=6 if is_quick else 40)
     # What somebody deleted is gone; what was in functions then is published all the same.
     scene.may |= {"unexplained"}
     scene.may |= set() if fault == "maxmemory" else {"vanished"}

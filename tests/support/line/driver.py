@@ -138,6 +138,7 @@ class Line:
         self.replicas = {}
         self.consumer = {"session.timeout.ms": 6000}  # Kafka
         self.claim_after = "3s"  # Redis
+        self.drain_s = 20
         self.address = broker.address  # where the replicas find it
         self.work_us = work_us
         self.queue_more = ""  # further keys of the queue
@@ -159,7 +160,7 @@ class Line:
   name: line
   instance: {name}
   state_dir: {self.dir.resolve()}/state-{name}
-  drain_timeout: 20s
+  drain_timeout: {self.drain_s}s
   max_events: 4000
   admin: "127.0.0.1:0"
 queues:
