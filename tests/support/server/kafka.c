@@ -26,7 +26,7 @@ static const char kafka_properties[] =
     "controller.listener.names=CONTROLLER\n"
     "inter.broker.listener.name=PLAINTEXT\n"
     "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
-    "PROXIED:PLAINTEXT\n"
+    "PROXIED:PLAINTEXT%s\n"
     "controller.quorum.voters=1@127.0.0.1:%u\n"
     "log.dirs=%s/data\n"
     "offsets.topic.replication.factor=1\n"
@@ -136,30 +136,71 @@ static bool kafka_cluster_id(char *out)
     return true;
 }
 
+/* Three settings of server.properties that name listeners. */
+typedef struct kafka_names {
+    char listeners[1024], advertised[1024], protocols[512];
+} kafka_names;
+
+static bool kafka_listeners(server *srv, kafka_names *names)
+{
+    char list[512];
+    char *save = NULL;
+    size_t n = 0, len = 0, protocols_len = 0, more_len = 0;
+
+    *names = (kafka_names){ "", "", "" };
+    srv->more[0] = '\0';
+    if (srv->proxy_port != 0) {
+        snprintf(srv->behind, sizeof(srv->behind), "127.0.0.1:%u", srv->port3);
+        snprintf(names->listeners, sizeof(names->listeners), ",PROXIED://%s",
+                 srv->behind);
+        snprintf(names->advertised, sizeof(names->advertised),
+                 ",PROXIED://127.0.0.1:%u", srv->proxy_port);
+        return true;
+    }
+    snprintf(list, sizeof(list), "%s", srv->listeners != NULL ? srv->listeners : "");
+    for (char *name = strtok_r(list, ",", &save); name != NULL;
+         name = strtok_r(NULL, ",", &save), n++) {
+        char *protocol = strchr(name, '=');
+
+        if (protocol == NULL || n == SERVER_MAX_LISTENERS) {
+            return server_fail(srv, "listeners: at most %d of NAME=PROTOCOL",
+                               SERVER_MAX_LISTENERS);
+        }
+        *protocol++ = '\0';
+        len += (size_t)snprintf(names->listeners + len, sizeof(names->listeners) - len,
+                                ",%s://127.0.0.1:%u", name, srv->ports[n]);
+        protocols_len += (size_t)snprintf(names->protocols + protocols_len,
+                                          sizeof(names->protocols) - protocols_len,
+                                          ",%s:%s", name, protocol);
+        more_len += (size_t)snprintf(srv->more + more_len, sizeof(srv->more) - more_len,
+                                     " %s=127.0.0.1:%u", name, srv->ports[n]);
+        if (len >= sizeof(names->listeners) || more_len >= sizeof(srv->more) ||
+            protocols_len >= sizeof(names->protocols)) {
+            return server_fail(srv, "listeners: too long");
+        }
+    }
+    memcpy(names->advertised, names->listeners, sizeof(names->advertised));
+    return true;
+}
+
 static bool kafka_prepare(server *srv)
 {
+    static char add[] = "--add-scram";
     static char words[][32] = {
         "kafka.tools.StorageTool", "format", "--cluster-id", "", "--config",
         "server.properties"
     };
     char *argv[SERVER_MAX_ARGS + 1] = { NULL };
     char text[8192];
-    char listener[100] = "";
-    char advertised[100] = "";
+    kafka_names names;
     size_t n;
 
-    if (!kafka_find(srv)) {
+    if (!kafka_find(srv) || !kafka_listeners(srv, &names)) {
         return false;
     }
-    if (srv->proxy_port != 0) {
-        snprintf(srv->behind, sizeof(srv->behind), "127.0.0.1:%u", srv->port3);
-        snprintf(listener, sizeof(listener), ",PROXIED://%s", srv->behind);
-        snprintf(advertised, sizeof(advertised), ",PROXIED://127.0.0.1:%u",
-                 srv->proxy_port);
-    }
     if ((size_t)snprintf(text, sizeof(text), kafka_properties, srv->port, srv->port2,
-                         listener, srv->port, advertised, srv->port2, srv->dir,
-                         kafka_is_old(srv) ? "" : kafka_new_only,
+                         names.listeners, srv->port, names.advertised, names.protocols,
+                         srv->port2, srv->dir, kafka_is_old(srv) ? "" : kafka_new_only,
                          srv->properties) >= sizeof(text)) {
         return server_fail(srv, "too many properties");
     }
@@ -174,6 +215,13 @@ static bool kafka_prepare(server *srv)
     n = kafka_java_words(srv, argv);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         argv[n++] = words[i];
+    }
+    for (size_t i = 0; srv->users != NULL && srv->users[i] != NULL; i++) {
+        if (n + 2 > SERVER_MAX_ARGS) {
+            return server_fail(srv, "too many users");
+        }
+        argv[n++] = add;
+        argv[n++] = srv->users[i];
     }
     return server_run(srv, argv);
 }
@@ -334,6 +382,105 @@ out:
     if (rk != NULL) {
         rd_kafka_destroy(rk);
     }
+    return is_ok;
+}
+
+typedef struct kafka_word {
+    const char *word;
+    int value;
+} kafka_word;
+
+static int kafka_word_find(const kafka_word *words, size_t n, const char *text)
+{
+    for (size_t i = 0; text != NULL && i < n; i++) {
+        if (strcmp(words[i].word, text) == 0) {
+            return words[i].value;
+        }
+    }
+    return -1;
+}
+
+static bool kafka_allow(server *srv, rd_kafka_AclBinding_t *acl)
+{
+    rd_kafka_t *rk = kafka_client(srv);
+    bool is_ok = false;
+
+    if (rk == NULL) {
+        return false;
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+
+    rd_kafka_CreateAcls(rk, &acl, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TOPIC_MS);
+
+    if (event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        server_fail(srv, "acl: %s",
+                    event == NULL ? "no answer" : rd_kafka_event_error_string(event));
+    } else {
+        size_t n = 0;
+        const rd_kafka_acl_result_t **results = rd_kafka_CreateAcls_result_acls(
+            rd_kafka_event_CreateAcls_result(event), &n);
+
+        is_ok = n == 1 && rd_kafka_acl_result_error(results[0]) == NULL;
+        if (!is_ok) {
+            server_fail(srv, "acl: refused");
+        }
+    }
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+    return is_ok;
+}
+
+bool server_acl(server *srv, char *rest)
+{
+    static const kafka_word operations[] = {
+        { "read", RD_KAFKA_ACL_OPERATION_READ },
+        { "write", RD_KAFKA_ACL_OPERATION_WRITE },
+        { "create", RD_KAFKA_ACL_OPERATION_CREATE },
+        { "describe", RD_KAFKA_ACL_OPERATION_DESCRIBE },
+        { "describe_configs", RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS },
+    };
+    static const kafka_word types[] = {
+        { "topic", RD_KAFKA_RESOURCE_TOPIC },
+        { "group", RD_KAFKA_RESOURCE_GROUP },
+        { "cluster", RD_KAFKA_RESOURCE_BROKER },
+    };
+    char *save = NULL;
+    const char *user = strtok_r(rest, " ", &save);
+    const int operation =
+        kafka_word_find(operations, sizeof(operations) / sizeof(operations[0]),
+                        strtok_r(NULL, " ", &save));
+    const int type = kafka_word_find(types, sizeof(types) / sizeof(types[0]),
+                                     strtok_r(NULL, " ", &save));
+    char *name = strtok_r(NULL, " ", &save);
+    char principal[200];
+
+    if (user == NULL || operation < 0 || type < 0 || name == NULL) {
+        return server_fail(srv, "usage: acl USER OPERATION topic|group|cluster NAME");
+    }
+    const size_t len = strlen(name);
+    const bool is_prefix = len > 1 && name[len - 1] == '*';
+
+    if (is_prefix) {
+        name[len - 1] = '\0';
+    }
+    snprintf(principal, sizeof(principal), "User:%s", user);
+    rd_kafka_AclBinding_t *acl = rd_kafka_AclBinding_new(
+        (rd_kafka_ResourceType_t)type, name,
+        is_prefix ? RD_KAFKA_RESOURCE_PATTERN_PREFIXED
+                  : RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+        principal, "*", (rd_kafka_AclOperation_t)operation,
+        RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, srv->text, sizeof(srv->text));
+
+    if (acl == NULL) {
+        return false;
+    }
+    const bool is_ok = kafka_allow(srv, acl);
+
+    rd_kafka_AclBinding_destroy(acl);
     return is_ok;
 }
 

@@ -39,6 +39,9 @@ static bool main_command(server *srv, char *line)
     if (strcmp(line, "topic") == 0 && rest != NULL && srv->kind == &server_kafka) {
         return server_topic(srv, rest);
     }
+    if (strcmp(line, "acl") == 0 && rest != NULL && srv->kind == &server_kafka) {
+        return server_acl(srv, rest);
+    }
     return server_fail(srv, "no such command: %s", line);
 }
 
@@ -62,12 +65,12 @@ static int main_answer(server *srv, bool is_ok, const char *more)
 static int main_serve(server *srv)
 {
     char line[8192];
-    char where[200];
+    char where[600];
     const bool is_ok = server_open(srv);
     int rc;
 
-    snprintf(where, sizeof(where), "%s%s%s", srv->address,
-             srv->behind[0] == '\0' ? "" : " ", srv->behind);
+    snprintf(where, sizeof(where), "%s%s%s%s", srv->address,
+             srv->behind[0] == '\0' ? "" : " ", srv->behind, srv->more);
     rc = main_answer(srv, is_ok, where);
 
     if (rc == 0) {
@@ -217,6 +220,8 @@ int main(int argc, char **argv)
         srv.version = argv[2];
         srv.properties = argc > 3 ? argv[3] : "";
         srv.proxy_port = (uint16_t)(argc > 4 ? server_number(argv[4], 0) : 0);
+        srv.listeners = argc > 5 ? argv[5] : NULL;
+        srv.users = argc > 6 ? argv + 6 : NULL;
         return main_serve(&srv);
     }
     if (strcmp(argv[1], "redis") == 0) {

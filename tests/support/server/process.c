@@ -233,6 +233,29 @@ static void process_remove_dir(server *srv)
     }
 }
 
+/* Different ones for all that may listen. */
+static bool process_take_ports(server *srv)
+{
+    uint16_t ports[3 + SERVER_MAX_LISTENERS];
+
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]);) {
+        bool is_taken = false;
+
+        if ((ports[i] = process_free_port()) == 0) {
+            return false;
+        }
+        for (size_t j = 0; j < i; j++) {
+            is_taken = is_taken || ports[j] == ports[i];
+        }
+        i += is_taken ? 0 : 1;
+    }
+    srv->port = ports[0];
+    srv->port2 = ports[1];
+    srv->port3 = ports[2];
+    memcpy(srv->ports, ports + 3, sizeof(srv->ports));
+    return true;
+}
+
 static bool process_open_once(server *srv)
 {
     const char *tmp = getenv("TMPDIR");
@@ -245,14 +268,7 @@ static bool process_open_once(server *srv)
         srv->dir[0] = '\0';
         return server_fail(srv, "a folder for the data: %s", strerror(error));
     }
-    do {
-        srv->port = process_free_port();
-        srv->port2 = process_free_port();
-        srv->port3 = process_free_port();
-    } while ((srv->port == srv->port2 || srv->port == srv->port3 ||
-              srv->port2 == srv->port3) &&
-             srv->port != 0);
-    if (srv->port == 0) {
+    if (!process_take_ports(srv)) {
         return server_fail(srv, "no free port");
     }
     snprintf(srv->address, sizeof(srv->address), "127.0.0.1:%u", srv->port);
