@@ -6,6 +6,7 @@
 #include "triggers/kafka_admin.h"
 
 #include "triggers/kafka_end.h"
+#include "triggers/kafka_meet.h"
 #include "worker/base/clock.h"
 
 #include <regex.h>
@@ -21,6 +22,7 @@ struct weir_kafka_admin {
     rd_kafka_t *rk; /* a producer: it belongs to no group */
     const weir_kafka_queue *queue;
     char client_id[128];
+    weir_kafka_meet meet;
 };
 
 /* -------------------------------------------------------------------------- topics ---- */
@@ -188,6 +190,7 @@ weir_status weir_kafka_admin_open(const weir_kafka_queue *queue, const char *cli
         return weir_fail(err, WEIR_ENOMEM, "out of memory");
     }
     admin->queue = queue;
+    weir_kafka_meet_conf(&admin->meet, queue, conf);
     snprintf(admin->client_id, sizeof(admin->client_id), "%s", client_id);
     if ((admin->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text))) ==
         NULL) {
@@ -214,7 +217,11 @@ weir_status weir_kafka_admin_topic(weir_kafka_admin *admin, const char *topic,
                                    int timeout_ms, weir_kafka_topic_info *out,
                                    weir_err *err)
 {
-    return weir_kafka_topic_ask(admin->rk, topic, timeout_ms, out, err);
+    const weir_status st =
+        weir_kafka_meet_wait(&admin->meet, admin->rk, timeout_ms, err);
+
+    return st != WEIR_OK ? st
+                         : weir_kafka_topic_ask(admin->rk, topic, timeout_ms, out, err);
 }
 
 /* The outcome of a topic's creation. */
@@ -478,9 +485,10 @@ weir_status weir_kafka_admin_group(weir_kafka_admin *admin, const char *group,
         : start == WEIR_START_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
                                        : RD_KAFKA_OFFSET_END,
     };
-    weir_status st = admin_metadata(admin->rk, topic, timeout_ms, &meta, err);
+    weir_status st = weir_kafka_meet_wait(&admin->meet, admin->rk, timeout_ms, err);
 
-    if (st != WEIR_OK) {
+    if (st != WEIR_OK ||
+        (st = admin_metadata(admin->rk, topic, timeout_ms, &meta, err)) != WEIR_OK) {
         return st;
     }
     const int n = meta->topics[0].partition_cnt;
@@ -527,6 +535,10 @@ weir_status weir_kafka_admin_match(weir_kafka_admin *admin, const char *pattern,
     regex_t regex;
 
     /* The same flavour that the library matches subscriptions with. */
+    if ((st = weir_kafka_meet_wait(&admin->meet, admin->rk, timeout_ms, err)) !=
+        WEIR_OK) {
+        return st;
+    }
     if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
         return weir_fail(err, WEIR_EINVAL, "%s is no regular expression", pattern);
     }

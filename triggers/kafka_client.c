@@ -47,6 +47,7 @@ static void client_error(rd_kafka_t *rk, int code, const char *reason, void *opa
 {
     weir_kafka_reader *src = opaque;
     char text[512];
+    const uint64_t n_contacts = atomic_load(&src->n_contacts);
 
     switch ((rd_kafka_resp_err_t)code) {
     case RD_KAFKA_RESP_ERR__FATAL:
@@ -55,19 +56,50 @@ static void client_error(rd_kafka_t *rk, int code, const char *reason, void *opa
         src->wants_new = true;
         break;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        /* The refusal that led to it says more. */
+        if (!src->is_login_refused) {
+            const bool is_why = src->why[0] != '\0' && src->why_contacts == n_contacts;
+
+            weir_kafka_source_trouble(src, WEIR_TROUBLE_UNREACHABLE,
+                                      is_why ? src->why : reason);
+        }
+        break;
     case RD_KAFKA_RESP_ERR__RESOLVE:
         weir_kafka_source_trouble(src, WEIR_TROUBLE_UNREACHABLE, reason);
         break;
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-        weir_kafka_source_trouble(src, WEIR_TROUBLE_DENIED, reason);
+        weir_kafka_why(src->queue, code, &src->cert, reason, text, sizeof(text));
+        src->is_login_refused = true;
+        weir_kafka_source_trouble(src, WEIR_TROUBLE_DENIED, text);
         break;
     default:
+        /* One broker of several: kept until none is left. The client's log has it too. */
+        if (weir_kafka_is_refusal(code, reason)) {
+            weir_kafka_why(src->queue, code, &src->cert, reason, src->why,
+                           sizeof(src->why));
+            src->why_contacts = n_contacts;
+        }
         weir_log(WEIR_DEBUG, "kafka.error", "sub=%s code=%s text=%s",
                  src->setup->sub_name, rd_kafka_err2name((rd_kafka_resp_err_t)code),
                  reason);
         break;
     }
+}
+
+static int client_cert(rd_kafka_t *rk, const char *broker, int32_t id, int *x509_error,
+                       int depth, const char *bytes, size_t n_bytes, char *text,
+                       size_t cap, void *opaque)
+{
+    weir_kafka_reader *src = opaque;
+
+    (void)rk;
+    (void)broker;
+    (void)id;
+    (void)depth;
+    (void)bytes;
+    (void)n_bytes;
+    return weir_kafka_cert_judge(&src->cert, *x509_error, text, cap);
 }
 
 static size_t client_clamp(size_t value, size_t low, size_t high)
@@ -204,6 +236,7 @@ weir_status weir_kafka_client_new(weir_kafka_reader *src, weir_kafka_client **ou
     rd_kafka_conf_set_rebalance_cb(conf, weir_kafka_group_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, weir_kafka_group_committed);
     rd_kafka_conf_set_error_cb(conf, client_error);
+    (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, client_cert);
     client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (client->rk == NULL) {
         st = weir_fail(err, WEIR_ECONFIG, "%s", text);

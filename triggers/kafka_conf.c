@@ -7,6 +7,7 @@
 
 #include "triggers/ack_map.h"
 #include "triggers/kafka_slack.h"
+#include "triggers/kafka_why.h"
 #include "worker/base/log.h"
 
 #include <stdio.h>
@@ -50,6 +51,11 @@ const weir_opt weir_kafka_queue_opts[] = {
 
 /* ------------------------------------------------------------------------ versions ---- */
 
+const char weir_kafka_scram_text[] =
+    "librdkafka before 2.6.1 cannot log in by SCRAM at Kafka 4.0 and newer, whatever "
+    "the "
+    "password: use librdkafka 2.6.1 or newer, a client certificate, or PLAIN over TLS";
+
 void weir_kafka_caps_of(int version, weir_kafka_caps *out)
 {
     const int v = version & ~0xff; /* the last byte says pre-release or final */
@@ -64,6 +70,7 @@ void weir_kafka_caps_of(int version, weir_kafka_caps *out)
         .has_batches = v >= KAFKA_VERSION(2, 13, 2),
         .has_telemetry = v >= KAFKA_VERSION(2, 5, 0),
         .has_cooperative = v >= KAFKA_VERSION(2, 6, 1),
+        .has_scram = v >= KAFKA_VERSION(2, 6, 1),
         .has_kip848 = v >= KAFKA_VERSION(2, 15, 0),
     };
     if (v < KAFKA_VERSION(2, 0, 2)) {
@@ -287,6 +294,9 @@ static size_t kafka_check_map(const weir_kafka_caps *caps, const kafka_maps *map
                      "%s=%s: anybody on the way can read and change events", pair->name,
                      value);
             say(arg, pair, false, text);
+        } else if (!caps->has_scram && strncasecmp(value, "SCRAM", 5) == 0 &&
+                   strncmp(pair->name, "sasl.mechanism", 14) == 0) {
+            say(arg, pair, false, weir_kafka_scram_text);
         }
     }
     return n_errors;
@@ -323,6 +333,21 @@ size_t weir_kafka_queue_check(const weir_kafka_queue *queue, weir_kafka_say_fn *
 }
 
 /* ---------------------------------------------------------------------------- conf ---- */
+
+/* Says in words what was wrong with a certificate; the library logs it. */
+static int kafka_cert(rd_kafka_t *rk, const char *broker, int32_t id, int *x509_error,
+                      int depth, const char *bytes, size_t n_bytes, char *text,
+                      size_t cap, void *opaque)
+{
+    (void)rk;
+    (void)broker;
+    (void)id;
+    (void)depth;
+    (void)bytes;
+    (void)n_bytes;
+    (void)opaque;
+    return weir_kafka_cert_judge(NULL, *x509_error, text, cap);
+}
 
 static void kafka_log(const rd_kafka_t *rk, int level, const char *fac, const char *buf)
 {
@@ -407,6 +432,7 @@ weir_status weir_kafka_conf_new(const weir_kafka_queue *queue, weir_kafka_role r
     }
     kafka_set(conf, "log.queue", "true", text, sizeof(text));
     rd_kafka_conf_set_log_cb(conf, kafka_log);
+    (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, kafka_cert);
     if (role == WEIR_KAFKA_CONSUMER) {
         weir_kafka_slack_add(&caps, conf);
     }

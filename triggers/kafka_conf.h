@@ -53,6 +53,7 @@ typedef struct weir_kafka_caps {
     bool has_kip848;    /* from 2.15.0: group.protocol=consumer can be trusted */
     bool has_batches;   /* from 2.13.2: batch calls also where partitions are kept */
     bool has_telemetry; /* from 2.5.0: enable.metrics.push */
+    bool has_scram;     /* from 2.6.1: its nonce is one that Kafka 4.0 and newer take */
     int seek_scale;     /* below 2.1.0 a seek's timeout is a thousand times too short */
     const char *refused; /* why this version is not used at all; NULL: it is */
     const char *warning; /* what people should know of it; NULL: nothing */
@@ -60,6 +61,9 @@ typedef struct weir_kafka_caps {
 
 /* version as rd_kafka_version() gives it (0xMMmmrrxx). */
 void weir_kafka_caps_of(int version, weir_kafka_caps *out);
+/* Why SCRAM fails with a version that lacks has_scram. */
+extern const char weir_kafka_scram_text[];
+
 /* Those of the library that runs. */
 void weir_kafka_caps_get(weir_kafka_caps *out);
 

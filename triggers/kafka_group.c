@@ -30,6 +30,7 @@ void weir_kafka_source_trouble(weir_kafka_reader *src, weir_trouble kind,
         return;
     }
     src->trouble = kind;
+    src->is_login_refused = src->is_login_refused && kind == WEIR_TROUBLE_DENIED;
     src->contacts_seen = atomic_load(&src->n_contacts);
     src->host->trouble(src->host->arg, NULL, kind, text);
 }

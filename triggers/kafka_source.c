@@ -182,7 +182,7 @@ static bool source_serve(weir_kafka_reader *src)
         weir_kafka_client_subscribe(src, &err);
         src->next_subscribe_us = now + SOURCE_MISSING_US;
     }
-    if (src->trouble == WEIR_TROUBLE_UNREACHABLE &&
+    if ((src->trouble == WEIR_TROUBLE_UNREACHABLE || src->is_login_refused) &&
         atomic_load(&src->n_contacts) > src->contacts_seen) {
         weir_kafka_source_trouble(src, WEIR_TROUBLE_NONE, "a broker answers");
     }

@@ -30,6 +30,7 @@
 #include "triggers/ack_map.h"
 #include "triggers/kafka_conf.h"
 #include "triggers/kafka_pace.h"
+#include "triggers/kafka_why.h"
 #include "triggers/offset_track.h"
 #include "triggers/settler.h"
 #include "worker/base/lock.h"
@@ -163,6 +164,11 @@ typedef struct weir_kafka_reader {
     int64_t next_map_us;     /* when they are looked at next */
     weir_trouble trouble;
     uint64_t contacts_seen; /* n_contacts when the trouble began */
+    bool is_login_refused;  /* and that is the trouble */
+    weir_kafka_cert cert;
+    /* the last that was wrong with TLS; empty: nothing */
+    char why[WEIR_KAFKA_WHY_MAX];
+    uint64_t why_contacts; /* n_contacts then */
 
     weir_signal signal; /* something is in a queue, or wake() */
     atomic_bool is_woken;

@@ -5,6 +5,8 @@
  */
 #include "triggers/redis_tls.h"
 
+#include "triggers/tls_why.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -135,10 +137,13 @@ weir_status weir_redis_tls_shake(weir_redis_tls *tls, weir_err *err)
     }
     long verdict = SSL_get_verify_result(tls->ssl);
     if (verdict != X509_V_OK) {
+        char text[256];
+
         ERR_clear_error();
-        return weir_fail(err, WEIR_EDENIED,
-                         "tls: the server's certificate is refused: %s",
-                         X509_verify_cert_error_string(verdict));
+        weir_tls_why(verdict, "tls.ca_file",
+                     "set tls.server_name to one that stands in it, or connect by one",
+                     text, sizeof(text));
+        return weir_fail(err, WEIR_EDENIED, "tls: %s", text);
     }
     return tls_fail(err, WEIR_EIO, "handshake");
 }

@@ -231,7 +231,12 @@ static void intake_trouble_at(weir_intake *in, weir_line_part *part, weir_troubl
     if (atomic_exchange(at, (int)kind) == (int)kind && kind == WEIR_TROUBLE_NONE) {
         return;
     }
-    if (part != NULL) {
+    if (part == NULL) {
+        weir_lock_take(&in->lock);
+        snprintf(in->trouble_text, sizeof(in->trouble_text), "%s",
+                 text == NULL ? "" : text);
+        weir_lock_give(&in->lock);
+    } else {
         weir_metric_set(part->stopped, kind == WEIR_TROUBLE_NONE ? 0 : 1);
     }
     if (kind == WEIR_TROUBLE_NONE) {

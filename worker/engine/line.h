@@ -71,9 +71,10 @@ typedef struct weir_intake {
     atomic_size_t n_freed;  /* weir_engine.n_freed when that began */
     atomic_llong beat_us;   /* when the loop last went round */
     atomic_bool is_closed, is_hung;
-    atomic_bool is_ending; /* close() comes next: no wake() from here on */
-    atomic_uint n_wakers;  /* calls of wake() that are under way */
-    atomic_int trouble;    /* weir_trouble of the whole source */
+    atomic_bool is_ending;  /* close() comes next: no wake() from here on */
+    atomic_uint n_wakers;   /* calls of wake() that are under way */
+    atomic_int trouble;     /* weir_trouble of the whole source */
+    char trouble_text[256]; /* what was told of it; guarded by lock */
     atomic_bool is_joined;
 
     weir_lock lock;         /* guards parts (the array, not what it points to), free */

@@ -87,6 +87,21 @@ static bool view_part_stopped(weir_intake *in, char *why, size_t cap)
     }
 }
 
+/* The trouble of a whole source, with what was told of it. */
+static bool view_source_unready(weir_intake *in, char *why, size_t cap)
+{
+    const char *trouble = view_trouble_text(atomic_load(&in->trouble));
+
+    if (trouble == NULL) {
+        return false;
+    }
+    weir_lock_take(&in->lock);
+    snprintf(why, cap, "%s%s%s", trouble, in->trouble_text[0] == '\0' ? "" : ": ",
+             in->trouble_text);
+    weir_lock_give(&in->lock);
+    return true;
+}
+
 /* A sentence on what keeps the line from being ready; false: nothing. */
 static bool view_line_unready(weir_line *line, char *why, size_t cap)
 {
@@ -95,15 +110,16 @@ static bool view_line_unready(weir_line *line, char *why, size_t cap)
     bool is_unready = false;
 
     for (size_t k = 0; k < line->sub->n_sources; k++) {
-        const weir_intake *in = &line->intakes[k];
-        const char *trouble = view_trouble_text(atomic_load(&in->trouble));
+        weir_intake *in = &line->intakes[k];
 
-        if (trouble != NULL || !atomic_load(&in->is_joined)) {
-            snprintf(why, cap, "%s",
-                     trouble != NULL ? trouble : "has not joined its group yet");
+        if (view_source_unready(in, why, cap)) {
             return true;
         }
-        if (view_part_stopped(&line->intakes[k], why, cap)) {
+        if (!atomic_load(&in->is_joined)) {
+            snprintf(why, cap, "has not joined its group yet");
+            return true;
+        }
+        if (view_part_stopped(in, why, cap)) {
             return true;
         }
     }
