@@ -4,6 +4,7 @@
  * config - see config.h. Here: reading the file, `worker`, `queues` and `functions`.
  */
 #include "worker/app/config_private.h"
+#include "worker/app/core_files.h"
 
 #include "worker/app/admin.h"
 
@@ -386,6 +387,10 @@ weir_status weir_config_load(const char *path, weir_config **out)
     if (failure == 0) {
         weir_status st = weir_config_parse(path, weir_buf_slice(&buf), out);
         weir_buf_fini(&buf);
+        if (*out == NULL || !(*out)->worker.core_files) {
+            /* here, because from here on secrets are in memory */
+            weir_core_files_off();
+        }
         return st;
     }
     weir_buf_fini(&buf);

@@ -29,6 +29,7 @@ typedef struct weir_worker_opts {
     int64_t drain_us;
     char *state_dir;
     char *admin, *admin_token, *probes;
+    bool core_files;
     struct {
         int level, format;
     } log;

@@ -76,7 +76,7 @@ static weir_status expand_name(const char *name, weir_err *err)
 
 /* What stands between the braces. */
 static weir_status expand_inner(char *inner, const char *base_dir, weir_buf *out,
-                                bool *is_secret, weir_err *err)
+                                bool *is_secret, bool *is_from_env, weir_err *err)
 {
     if (strncmp(inner, "file:", 5) == 0) {
         *is_secret = true;
@@ -102,19 +102,21 @@ static weir_status expand_inner(char *inner, const char *base_dir, weir_buf *out
             "it to be empty",
             inner, inner);
     }
+    *is_from_env = *is_from_env || value != def;
     weir_buf_str(out, value);
     return WEIR_OK;
 }
 
 weir_status weir_expand_text(const char *text, const char *base_dir, weir_arena *arena,
-                             char **out, bool *is_secret, size_t *at, weir_err *err)
+                             char **out, bool *is_secret, bool *is_from_env, size_t *at,
+                             weir_err *err)
 {
     weir_status st = WEIR_OK;
     weir_buf buf = { 0 };
     char *inner = NULL;
     const char *p = text;
 
-    *is_secret = false;
+    *is_secret = *is_from_env = false;
     while (*p != '\0') {
         *at = (size_t)(p - text);
         if (p[0] != '$') {
@@ -141,7 +143,7 @@ weir_status weir_expand_text(const char *text, const char *base_dir, weir_arena 
             st = weir_fail(err, WEIR_ENOMEM, "out of memory");
             goto out;
         }
-        st = expand_inner(inner, base_dir, &buf, is_secret, err);
+        st = expand_inner(inner, base_dir, &buf, is_secret, is_from_env, err);
         if (st != WEIR_OK) {
             goto out;
         }
@@ -162,15 +164,15 @@ static void expand_scalar(weir_yaml *node, weir_arena *arena, const char *base_d
 {
     weir_err err = { 0 };
     char *text = NULL;
-    bool is_secret = false;
+    bool is_secret = false, is_from_env = false;
     size_t at = 0;
 
     if (node->is_expanded || strchr(node->text, '$') == NULL) {
         return;
     }
     node->is_expanded = true;
-    if (weir_expand_text(node->text, base_dir, arena, &text, &is_secret, &at, &err) !=
-        WEIR_OK) {
+    if (weir_expand_text(node->text, base_dir, arena, &text, &is_secret, &is_from_env,
+                         &at, &err) != WEIR_OK) {
         weir_diag_error(d, node->line,
                         node->column + (int)at + (node->is_plain ? 0 : 1), "%s",
                         err.text);
@@ -178,6 +180,7 @@ static void expand_scalar(weir_yaml *node, weir_arena *arena, const char *base_d
     }
     node->text = text;
     node->is_secret = is_secret;
+    node->is_from_env = is_from_env;
 }
 
 void weir_config_expand(weir_yaml *node, weir_arena *arena, const char *base_dir,

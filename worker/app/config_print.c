@@ -27,6 +27,8 @@ static void print_text(weir_buf *out, const char *name, const char *text,
     }
 }
 
+/* What others define may hold a secret under any name, so what came out of the environment is
+ * masked there. */
 static void print_map(weir_buf *out, const weir_opt_map *map, const weir_yaml *node)
 {
     weir_buf_char(out, '{');
@@ -34,7 +36,7 @@ static void print_map(weir_buf *out, const weir_opt_map *map, const weir_yaml *n
         const weir_yaml *value = weir_yaml_get(node, map->pairs[i].name);
         bool is_first = i == 0;
         bool is_secret = weir_yaml_is_secret(map->pairs[i].name) ||
-                         (value != NULL && value->is_secret);
+                         (value != NULL && (value->is_secret || value->is_from_env));
         print_text(out, map->pairs[i].name, is_secret ? "****" : map->pairs[i].value,
                    &is_first);
     }

@@ -12,9 +12,11 @@
 void weir_config_expand(weir_yaml *node, weir_arena *arena, const char *base_dir,
                         weir_diags *d);
 /* The same for one text; *out is in the arena. *is_secret: a file was read.
+ * *is_from_env: a variable was.
  * Returns: WEIR_OK; WEIR_ECONFIG with *at, the byte of the text where it went wrong. */
 weir_status weir_expand_text(const char *text, const char *base_dir, weir_arena *arena,
-                             char **out, bool *is_secret, size_t *at, weir_err *err);
+                             char **out, bool *is_secret, bool *is_from_env, size_t *at,
+                             weir_err *err);
 
 /* A table and the struct it fills. */
 typedef struct weir_opt_part {

@@ -113,6 +113,12 @@ const weir_opt weir_worker_rows[] = {
       .def = "off",
       .help =
           "HOST:PORT that serves only /livez, /readyz and /metrics, without a token" },
+    { .name = "core_files",
+      .type = WEIR_OPT_BOOL,
+      .offset = W(core_files),
+      .def = "false",
+      .help =
+          "whether a crash may leave a core file, which has secrets and events in it" },
     { .name = "log",
       .type = WEIR_OPT_GROUP,
       .offset = W(log),

@@ -41,6 +41,7 @@ struct weir_yaml {
     bool is_plain;    /* a scalar without quotes */
     bool is_expanded; /* its ${} have been replaced */
     bool is_secret;   /* text came out of a file */
+    bool is_from_env; /* some of the text came out of the environment */
     int line, column; /* from 1 */
     char *text;       /* scalar: NUL-terminated, without NULs inside */
     weir_yaml_pair *pairs;
@@ -67,7 +68,8 @@ const char *weir_yaml_kind_text(const weir_yaml *node);
 /* Whether the value of a key of that name is one that no terminal should show. */
 bool weir_yaml_is_secret(const char *name);
 /* Appends the tree as JSON; plain scalars become null, booleans and numbers by YAML's core
- * schema. Secrets, by where they came from or by their key, are written as "****" if mask. */
+ * schema. Secrets, by where they came from (a file, the
+ * environment) or by their key, are written as "****" if mask. */
 void weir_yaml_json(const weir_yaml *node, weir_buf *out, bool mask);
 
 #endif

@@ -38,7 +38,7 @@ static bool yaml_is_number(const char *text)
 
 static void yaml_scalar_json(const weir_yaml *node, weir_buf *out, bool mask)
 {
-    if (mask && node->is_secret) {
+    if (mask && (node->is_secret || node->is_from_env)) {
         weir_buf_str(out, "\"****\"");
         return;
     }

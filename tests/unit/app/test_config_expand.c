@@ -16,12 +16,13 @@ static weir_status expand(const char *text, char *out, size_t cap, size_t *at,
 {
     weir_arena arena;
     char *got = NULL;
-    bool is_secret = false;
+    bool is_secret = false, is_from_env = false;
 
     weir_arena_init(&arena, 0);
     const weir_status st =
-        weir_expand_text(text, ".", &arena, &got, &is_secret, at, err);
-    snprintf(out, cap, "%s%s", is_secret ? "secret:" : "", st == WEIR_OK ? got : "");
+        weir_expand_text(text, ".", &arena, &got, &is_secret, &is_from_env, at, err);
+    snprintf(out, cap, "%s%s%s", is_secret ? "secret:" : "", is_from_env ? "env:" : "",
+             st == WEIR_OK ? got : "");
     weir_arena_fini(&arena);
     return st;
 }
@@ -51,7 +52,7 @@ static void expand_replaces_variables_and_keeps_the_rest(void **state)
 {
     (void)state;
     setenv("WEIR_TEST_A", "one", 1);
-    expands_to("x ${WEIR_TEST_A}-${WEIR_TEST_A} y", "x one-one y");
+    expands_to("x ${WEIR_TEST_A}-${WEIR_TEST_A} y", "env:x one-one y");
     expands_to("plain", "plain");
     expands_to("$$ and $${A}", "$ and ${A}");
 }
@@ -70,7 +71,7 @@ static void expand_does_not_look_at_what_a_variable_holds(void **state)
 {
     (void)state;
     setenv("WEIR_TEST_C", "${WEIR_TEST_A} $x", 1);
-    expands_to("${WEIR_TEST_C}", "${WEIR_TEST_A} $x");
+    expands_to("${WEIR_TEST_C}", "env:${WEIR_TEST_A} $x");
 }
 
 static void expand_reads_a_file_and_drops_one_newline(void **state)
