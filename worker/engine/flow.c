@@ -10,7 +10,7 @@
 #define FLOW_PLAIN 64 /* events in a row, see flow_may_run_on() */
 /* So many events in the flow, and so many of them ready for each that may run, are enough: more
  * would only lie in memory, far from the processor's caches. */
-#define FLOW_ENOUGH 4096
+#define FLOW_ENOUGH 1536
 #define FLOW_BUSY 512
 #define FLOW_BUSY_EACH 4
 /* A row that was claimed no longer ago may still end at once; after that the tender looks. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define LINE_ACK_BATCH 256
-#define LINE_FREED_MANY 1024 /* ends after which an intake is woken in any case */
+#define LINE_FREED_MANY 512 /* ends after which an intake is woken in any case */
 
 static void line_metrics_init(weir_line *line)
 {
