@@ -61,6 +61,7 @@ typedef struct filter_look {
     weir_event copy; /* decoded here when the attributes are inside of the data */
     bool has_copy;
     bool is_broken; /* could not be looked at */
+    bool has_no_memory;
 } filter_look;
 
 static weir_status filter_make(const weir_value *v, const filter_path *path,
@@ -408,10 +409,14 @@ static const weir_event *filter_look_inside(filter_look *look)
     weir_arena_init(&look->arena, 0);
     weir_ev_begin(&look->copy, &look->arena);
     look->copy.data = ev->data;
-    look->copy.headers = weir_ev_look(ev) ? ev->headers : NULL;
-    look->copy.n_headers = look->copy.headers != NULL ? ev->n_headers : 0;
+    look->copy.headers = ev->headers;
+    look->copy.n_headers = ev->n_headers;
     look->copy.is_redis = ev->is_redis;
-    if (weir_codec_cloudevents.decode(&look->copy, NULL) != WEIR_OK) {
+    const weir_status st = weir_codec_cloudevents.decode(&look->copy, NULL);
+
+    if (st == WEIR_ENOMEM) {
+        look->has_no_memory = true;
+    } else if (st != WEIR_OK) {
         weir_slice type = weir_ce_header(ev, "datacontenttype");
 
         look->is_broken = type.data != NULL; /* it says that it is one */
@@ -445,10 +450,15 @@ static bool filter_test_match(const filter_test *test, filter_dialect dialect,
     bool is_match = false;
 
     if (test->pointer != NULL) {
-        (void)weir_val_key(weir_val_find(look->ev->value, test->pointer), &scratch,
-                           &found);
+        look->has_no_memory =
+            (!weir_val_key(weir_val_find(look->ev->value, test->pointer), &scratch,
+                           &found) &&
+             scratch.has_failed) ||
+            look->has_no_memory;
     } else if (test->is_key) {
         found = look->ev->key;
+    } else if (!weir_ev_look(look->ev)) {
+        look->has_no_memory = true;
     } else if (test->is_header) {
         (void)weir_ev_header(look->ev, test->name, &found);
     } else {
@@ -491,18 +501,20 @@ static bool filter_node_match(const weir_filter *f, filter_look *look)
     return true;
 }
 
-bool weir_filter_match(const weir_filter *f, const weir_event *ev)
+weir_status weir_filter_match(const weir_filter *f, const weir_event *ev,
+                              bool *is_wanted)
 {
     filter_look look;
 
     look.ev = ev;
     look.has_copy = false;
     look.is_broken = false;
-    bool is_match = filter_node_match(f, &look);
+    look.has_no_memory = false;
+    *is_wanted = filter_node_match(f, &look) || look.is_broken;
 
     if (look.has_copy) {
         weir_ev_end(&look.copy);
         weir_arena_fini(&look.arena);
     }
-    return is_match || look.is_broken;
+    return look.has_no_memory ? WEIR_ENOMEM : WEIR_OK;
 }

@@ -24,11 +24,13 @@ void weir_filter_free(weir_filter *f);
 /* True if it holds a pointer, so events must be decoded first. */
 bool weir_filter_needs_value(const weir_filter *f);
 /*
- * True: the event is wanted. A name that the event does not have never matches. Without a
+ * *is_wanted says whether the event is wanted. A name that the event does not have never matches. Without a
  * pointer in the filter the event need not be decoded: attributes are then read from the
  * headers, or, of a structured CloudEvent, out of the data. One that says it is a CloudEvent
  * and does not decode is wanted: it is for the dead letters, not to be dropped in silence.
+ * Returns: WEIR_OK, or WEIR_ENOMEM: it could not look.
  */
-bool weir_filter_match(const weir_filter *f, const weir_event *ev);
+weir_status weir_filter_match(const weir_filter *f, const weir_event *ev,
+                              bool *is_wanted);
 
 #endif

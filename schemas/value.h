@@ -37,7 +37,8 @@ bool weir_val_next(const weir_value *v, weir_value_iter *it, const weir_value **
 /* Appends v as JSON; binary as base64 text, a map's non-string keys as their JSON text. */
 void weir_val_json(const weir_value *v, weir_buf *out, bool is_pretty);
 /* The bytes that stand for v as an ordering key: a string's own bytes, else its JSON. False:
- * v is NULL or null. Bytes may be in `scratch`. */
+ * v is NULL or null, or there is no memory, and then scratch->has_failed says so. Bytes may be
+ * in `scratch`, which is emptied first. */
 bool weir_val_key(const weir_value *v, weir_buf *scratch, weir_slice *out);
 
 #endif

@@ -152,13 +152,13 @@ bool weir_val_key(const weir_value *v, weir_buf *scratch, weir_slice *out)
 {
     weir_type type = weir_val_type(v);
 
+    weir_buf_reset(scratch);
     if (type == WEIR_TYPE_NONE || type == WEIR_TYPE_NULL) {
         return false;
     }
     if (type == WEIR_TYPE_STRING) {
         return weir_val_string(v, out);
     }
-    weir_buf_reset(scratch);
     weir_val_json(v, scratch, false);
     if (scratch->has_failed) {
         return false;

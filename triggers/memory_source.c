@@ -187,6 +187,7 @@ static weir_status memory_open(void *self, const weir_source_setup *setup,
         weir_memory_queue *out;
     } queue = { setup->queue }; /* the setup promises not to change it; the queue may */
     memory_member *member = calloc(1, sizeof(*member));
+    bool is_joined = false;
 
     *src = (memory_source){ .tag = MEMORY_SOURCE_TAG, .setup = setup, .q = queue.out };
     weir_lock_take(&src->q->lock);
@@ -199,10 +200,10 @@ static weir_status memory_open(void *self, const weir_source_setup *setup,
         }
         member->source = src;
         *last = member;
-        member = NULL;
+        is_joined = true;
     }
     weir_lock_give(&src->q->lock);
-    if (member != NULL || src->group == NULL) {
+    if (!is_joined) {
         free(member);
         return weir_fail(err, WEIR_ENOMEM, "%s: out of memory", setup->queue_name);
     }

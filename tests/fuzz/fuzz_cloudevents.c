@@ -37,17 +37,18 @@ static void native_free(void *msg)
 static void check(weir_event *ev)
 {
     weir_filter *f = NULL;
+    bool is_wanted;
 
     WEIR_ASSERT(weir_filter_new(
                     "{\"any\":[{\"prefix\":{\"type\":\"a\"}},{\"exact\":{\"/a\":1}}]}",
                     &f, NULL) == WEIR_OK);
-    (void)weir_filter_match(f, ev);
+    (void)weir_filter_match(f, ev, &is_wanted);
     pick_check(&weir_codec_cloudevents, ev);
     if (weir_codec_cloudevents.decode(ev, NULL) == WEIR_OK) {
         weir_buf out = { 0 };
         size_t sum = 0;
 
-        (void)weir_filter_match(f, ev);
+        (void)weir_filter_match(f, ev, &is_wanted);
         pick_check(&weir_codec_cloudevents, ev);
         WEIR_ASSERT(weir_ev_own(ev) == WEIR_OK);
         WEIR_ASSERT(weir_codec_cloudevents.decode(ev, NULL) == WEIR_OK);

@@ -34,7 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     weir_status st = weir_filter_new(json, &f, &err);
 
     if (st == WEIR_OK) {
-        (void)weir_filter_match(f, &ev);
+        bool is_wanted;
+
+        (void)weir_filter_match(f, &ev, &is_wanted);
         (void)weir_filter_needs_value(f);
         weir_filter_free(f);
     } else {

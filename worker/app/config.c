@@ -221,6 +221,9 @@ static void config_queues(weir_config *cfg)
         return;
     }
     cfg->queues = weir_arena_zalloc(&cfg->arena, node->n * sizeof(*cfg->queues));
+    if (cfg->queues == NULL) {
+        weir_diag_error(&cfg->diags, 0, 0, "out of memory");
+    }
     for (size_t i = 0; cfg->queues != NULL && i < node->n; i++) {
         config_queue(cfg, &node->pairs[i]);
     }
@@ -271,6 +274,9 @@ static void config_functions(weir_config *cfg)
         return;
     }
     cfg->functions = weir_arena_zalloc(&cfg->arena, node->n * sizeof(*cfg->functions));
+    if (cfg->functions == NULL) {
+        weir_diag_error(&cfg->diags, 0, 0, "out of memory");
+    }
     for (size_t i = 0; cfg->functions != NULL && i < node->n; i++) {
         config_function(cfg, &node->pairs[i]);
     }

@@ -70,15 +70,25 @@ static bool subs_address(weir_config *cfg, const weir_yaml *at, const char *text
     return true;
 }
 
-static void subs_from(weir_config *cfg, weir_config_sub *sub)
+static bool subs_nomem(weir_config *cfg)
+{
+    weir_diag_error(&cfg->diags, 0, 0, "out of memory");
+    return false;
+}
+
+/* False: out of memory. */
+static bool subs_from(weir_config *cfg, weir_config_sub *sub)
 {
     const weir_yaml *node = weir_yaml_get(sub->node, "from");
 
     if (sub->opts.from.n == 0) {
-        return;
+        return true;
     }
     sub->from = weir_arena_zalloc(&cfg->arena, sub->opts.from.n * sizeof(*sub->from));
-    for (size_t i = 0; sub->from != NULL && i < sub->opts.from.n; i++) {
+    if (sub->from == NULL) {
+        return subs_nomem(cfg);
+    }
+    for (size_t i = 0; i < sub->opts.from.n; i++) {
         const weir_yaml *at =
             node->kind == WEIR_YAML_LIST && i < node->n ? node->items[i] : node;
         weir_config_from from;
@@ -96,6 +106,7 @@ static void subs_from(weir_config *cfg, weir_config_sub *sub)
         }
         sub->from[sub->n_from++] = from;
     }
+    return true;
 }
 
 static bool subs_is_pattern(const weir_config_sub *sub)
@@ -120,7 +131,8 @@ static bool subs_name_ok(const char *name)
     return len > 0 && len <= 200;
 }
 
-static void subs_name(weir_config *cfg, weir_config_sub *sub)
+/* False: out of memory. */
+static bool subs_name(weir_config *cfg, weir_config_sub *sub)
 {
     const weir_yaml *at = subs_at(sub, "name");
 
@@ -129,25 +141,30 @@ static void subs_name(weir_config *cfg, weir_config_sub *sub)
         if (sub->opts.from.n > 1 || subs_is_pattern(sub)) {
             weir_diag_error(&cfg->diags, at->line, at->column,
                             "a subscription with a list or a pattern needs a `name`");
-            return;
+            return true;
         }
         if (sub->n_from == 0 || sub->opts.function == NULL) {
-            return;
+            return true;
         }
         sub->name = weir_arena_printf(&cfg->arena, "%s.%s", sub->opts.function,
                                       sub->from[0].topic);
+        if (sub->name == NULL) {
+            return subs_nomem(cfg);
+        }
     }
-    if (sub->name != NULL && !subs_name_ok(sub->name)) {
+    if (!subs_name_ok(sub->name)) {
         weir_diag_error(
             &cfg->diags, at->line, at->column,
             "the name `%.60s`: 1 to 200 of the characters a-z A-Z 0-9 . _ -%s",
             sub->name, sub->opts.name == NULL ? "; write a `name`" : "");
     }
     sub->group = sub->opts.group;
-    if (sub->group == NULL && sub->name != NULL && cfg->worker.name != NULL) {
+    if (sub->group == NULL && cfg->worker.name != NULL) {
         sub->group =
             weir_arena_printf(&cfg->arena, "%s.%s", cfg->worker.name, sub->name);
+        return sub->group != NULL || subs_nomem(cfg);
     }
+    return true;
 }
 
 static void subs_start(weir_config *cfg, weir_config_sub *sub)
@@ -211,6 +228,10 @@ static void subs_dead(weir_config *cfg, weir_config_sub *sub)
             const char *queue = cfg->queues[sub->from[0].queue].name;
             sub->dead = weir_arena_printf(&cfg->arena, "%s:%s.%s.dead", queue,
                                           sub->from[0].topic, sub->name);
+            if (sub->dead == NULL) {
+                (void)subs_nomem(cfg);
+                return;
+            }
             (void)subs_address(cfg, sub->node, sub->dead, &where);
         }
         return;
@@ -429,7 +450,7 @@ static void subs_one(weir_config *cfg, const weir_yaml *node)
     sub->node = node;
     sub->function = SIZE_MAX; /* not found so far */
     if (weir_opt_defaults(weir_sub_rows, &sub->opts, NULL) != WEIR_OK) {
-        weir_diag_error(&cfg->diags, 0, 0, "out of memory");
+        (void)subs_nomem(cfg);
         return;
     }
     cfg->n_subs++;
@@ -438,8 +459,9 @@ static void subs_one(weir_config *cfg, const weir_yaml *node)
         return;
     }
     subs_function(cfg, sub);
-    subs_from(cfg, sub);
-    subs_name(cfg, sub);
+    if (!subs_from(cfg, sub) || !subs_name(cfg, sub)) {
+        return;
+    }
     subs_start(cfg, sub);
     subs_queue_settings(cfg, sub);
     subs_dead(cfg, sub);
@@ -468,6 +490,9 @@ void weir_config_subs(weir_config *cfg, const weir_yaml *list)
         return;
     }
     cfg->subs = weir_arena_zalloc(&cfg->arena, list->n * sizeof(*cfg->subs));
+    if (cfg->subs == NULL) {
+        (void)subs_nomem(cfg);
+    }
     for (size_t i = 0; cfg->subs != NULL && i < list->n; i++) {
         subs_one(cfg, list->items[i]);
     }

@@ -217,6 +217,7 @@ weir_status weir_opt_defaults(const weir_opt *rows, void *base, weir_err *err)
         weir_status st = opt_set_default(row, base, err);
 
         if (st != WEIR_OK) {
+            weir_opt_fini(rows, base);
             return st;
         }
     }

@@ -63,7 +63,8 @@ typedef struct weir_opt_list {
  * GROUP). The old string is freed. Errors name the setting and what is accepted. */
 weir_status weir_opt_set(const weir_opt *row, void *base, const char *text,
                          weir_err *err);
-/* Sets every row's default, nested groups too. base must be zeroed. */
+/* Sets every row's default, nested groups too. base must be zeroed. After a failure it owns
+ * nothing. */
 weir_status weir_opt_defaults(const weir_opt *rows, void *base, weir_err *err);
 /* Frees what the rows own and zeroes it. */
 void weir_opt_fini(const weir_opt *rows, void *base);

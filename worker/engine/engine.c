@@ -192,7 +192,8 @@ weir_status weir_engine_new(const weir_engine_setup *setup, weir_engine **out,
     e = NULL;
 out:
     if (e != NULL) {
-        e->n_lines = setup->n_subs; /* those that were not begun are zero */
+        /* Those that were not begun are zero. */
+        e->n_lines = e->lines == NULL ? 0 : setup->n_subs;
         weir_engine_free(e);
     }
     return st;

@@ -28,12 +28,32 @@
 
 /* -- one event ------------------------------------------------------------------------------ */
 
-/* Filters, names the lane. False: the event is not wanted and has been acknowledged. */
+/* Filters on attributes, headers and key run before decoding. */
+static weir_status intake_filter(const weir_line *line, weir_job *job, bool *is_wanted)
+{
+    const weir_filter *filter = line->sub->filter;
+    weir_status st;
+
+    if (filter == NULL) {
+        return WEIR_OK;
+    }
+    if (weir_filter_needs_value(filter)) {
+        st = weir_intake_decode(line, job);
+        if (st != WEIR_OK || job->ev.fault != WEIR_FAULT_NONE) {
+            return st; /* with a fault it is for the dead letters */
+        }
+    }
+    return weir_filter_match(filter, &job->ev, is_wanted);
+}
+
+/* Filters, names the lane. False: the event is not wanted and has been acknowledged, or there is
+ * no memory for it, and then nothing behind it is admitted either. */
 static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
 {
     weir_line *line = in->line;
     const weir_sub *sub = line->sub;
     weir_slice key = WEIR_SLICE_NONE;
+    bool is_wanted = true;
 
     if (weir_line_part_of(job)->has_blames || job->ev.strikes > 0) {
         weir_alone_look(in, weir_line_part_of(job), job);
@@ -44,18 +64,11 @@ static bool intake_prepare(weir_intake *in, weir_job *job, weir_buf *scratch)
         weir_ev_fault(&job->ev, WEIR_FAULT_LOOP, "weir.hops has reached %d",
                       WEIR_HOPS_MAX);
     }
-    if (sub->filter != NULL && !weir_filter_needs_value(sub->filter) &&
-        !weir_filter_match(sub->filter, &job->ev)) {
-        goto unwanted;
+    if (intake_filter(line, job, &is_wanted) != WEIR_OK) {
+        goto no_memory;
     }
-    if (sub->filter != NULL && weir_filter_needs_value(sub->filter)) {
-        if (weir_intake_decode(line, job) != WEIR_OK) {
-            goto no_memory;
-        }
-        if (job->ev.fault == WEIR_FAULT_NONE &&
-            !weir_filter_match(sub->filter, &job->ev)) {
-            goto unwanted;
-        }
+    if (!is_wanted) {
+        goto unwanted;
     }
     if (weir_intake_key(line, job, scratch, &key, &job->wants_lane) != WEIR_OK) {
         goto no_memory;
@@ -75,7 +88,9 @@ unwanted:
     weir_line_job_free(in, job);
     return false;
 no_memory:
-    /* Without its key the event would lose its order: better to end, uncommitted. */
+    /* Without its key the event would lose its order: better to end, uncommitted. What comes
+     * behind it must not run before it. */
+    in->is_barred = true;
     weir_engine_fail(line->e, 75, "subscription %s: no memory for %s", sub->name,
                      weir_ev_position(&job->ev).data);
     weir_line_job_free(in, job);
@@ -245,6 +260,11 @@ static size_t intake_prepare_all(weir_intake *in, size_t n, weir_buf *scratch,
 
     for (size_t i = 0; i < n; i++) {
         weir_job *job = in->batch[i];
+
+        if (in->is_barred) {
+            weir_line_job_free(in, job);
+            continue;
+        }
         /* Only this thread writes the array, so it may read it without the lock. */
         weir_line_part *part = in->parts[job->ev.receipt.part];
 
@@ -271,8 +291,8 @@ static size_t intake_room(weir_intake *in)
         atomic_load(&line->is_paused) || !weir_flow_hint_room(line->flow)) {
         return 0;
     }
-    if (in->is_full) {
-        return 0; /* see intake_hold_stashed() */
+    if (in->is_full || in->is_barred) {
+        return 0; /* see intake_hold_stashed() and intake_prepare() */
     }
     room = weir_budget_room(&line->share, in->n_want);
     if (room < in->n_want / 2 && weir_flow_hint_busy(line->flow)) {

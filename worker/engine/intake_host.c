@@ -100,6 +100,7 @@ static void intake_assigned(void *arg, const weir_epoch *e, size_t n)
         uint16_t dest;
 
         if (part == NULL && (part = intake_part_new(in, &e[i])) == NULL) {
+            in->is_barred = true; /* what is read of it has no place */
             weir_engine_fail(in->line->e, 70, "out of memory for partition %s/%d",
                              e[i].topic, (int)e[i].partition);
             return;

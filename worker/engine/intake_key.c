@@ -81,6 +81,9 @@ static weir_status intake_value_key(const weir_line *line, weir_job *job,
         *has_key =
             job->ev.is_decoded &&
             weir_val_key(weir_val_find(job->ev.value, sub->key_pointer), scratch, key);
+        if (job->ev.is_decoded && !*has_key && scratch->has_failed) {
+            st = WEIR_ENOMEM; /* no key would mean no lane, and so no order */
+        }
     }
     return st;
 }

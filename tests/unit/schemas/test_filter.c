@@ -28,7 +28,9 @@ static bool matches(const char *json, const weir_event *ev)
     if (weir_filter_new(json, &f, &err) != WEIR_OK) {
         fail_msg("%s: %s", json, err.text);
     }
-    bool is_match = weir_filter_match(f, ev);
+    bool is_match = false;
+
+    assert_int_equal(weir_filter_match(f, ev, &is_match), WEIR_OK);
 
     weir_filter_free(f);
     return is_match;
