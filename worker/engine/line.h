@@ -85,7 +85,8 @@ typedef struct weir_intake {
 
     size_t n_stashed; /* the intake thread's, as the rest */
     bool is_full;     /* a part that is not held has a stash: nothing may be read */
-    bool is_barred; /* there was no memory for an event or a part: it admits no more */
+    /* there was no memory for an event or a part: it admits no more */
+    bool is_barred;
     bool is_tending;  /* a part is stuck, or something in it is skipped */
     int64_t event_us; /* when something was last read */
     weir_job **batch; /* jobs with empty events, ready to be read into */
