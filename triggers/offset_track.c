@@ -41,9 +41,10 @@ static weir_track_slot *track_find(const weir_track *track, int64_t offset)
     if (track_at(track, high)->offset == offset) {
         return track_at(track, high);
     }
+    /* It is in [low, high) if it is anywhere. */
     size_t low = 0;
 
-    while (low <= high) {
+    while (low < high) {
         const size_t mid = low + (high - low) / 2;
         weir_track_slot *slot = track_at(track, mid);
 
@@ -52,10 +53,8 @@ static weir_track_slot *track_find(const weir_track *track, int64_t offset)
         }
         if (slot->offset < offset) {
             low = mid + 1;
-        } else if (mid == 0) {
-            return NULL;
         } else {
-            high = mid - 1;
+            high = mid;
         }
     }
     return NULL;

@@ -39,10 +39,9 @@ static void assert_says(const row *r)
     for (size_t i = 0; i < cfg->diags.n; i++) {
         const weir_diag *item = &cfg->diags.items[i];
 
-        is_found = is_found ||
-                   (strstr(item->text, r->says) != NULL &&
-                    item->is_warning == r->is_warning &&
-                    (r->line == 0 || item->line == r->line));
+        is_found = is_found || (strstr(item->text, r->says) != NULL &&
+                                item->is_warning == r->is_warning &&
+                                (r->line == 0 || item->line == r->line));
     }
     weir_diags_write(&cfg->diags, &all, false);
     if (!is_found || (st != WEIR_OK) != (cfg->diags.n_errors > 0) ||

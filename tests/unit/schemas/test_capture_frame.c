@@ -139,17 +139,18 @@ static void what_is_of_another_type_is_refused_where_it_stands(void **state)
 {
     (void)state;
     assert_refused(BODY(""), 0);
-    assert_refused(BODY("\x01"), 1);                     /* no map */
-    assert_refused(BODY("\xC1"), 1);                     /* a byte of no meaning */
-    assert_refused(BODY("\x81\x01\x01"), 2);             /* a name that is a number */
-    assert_refused(BODY("\x80\x80"), 1);                 /* more behind the map */
-    assert_refused(BODY("\x81\xA3key\x01"), 6);          /* a key that is a number */
-    assert_refused(BODY("\x81\xA4\x64\x61ta\x90"), 7);   /* data that is a list */
-    assert_refused(BODY("\x81\xA7headers\x01"), 10);     /* headers that are a number */
-    assert_refused(BODY("\x81\xA7headers\x9F"), 10);     /* more than there are bytes */
-    assert_refused(BODY("\x81\xA7headers\x91\xA2xx"), 13);     /* a header is no pair */
+    assert_refused(BODY("\x01"), 1);                   /* no map */
+    assert_refused(BODY("\xC1"), 1);                   /* a byte of no meaning */
+    assert_refused(BODY("\x81\x01\x01"), 2);           /* a name that is a number */
+    assert_refused(BODY("\x80\x80"), 1);               /* more behind the map */
+    assert_refused(BODY("\x81\xA3key\x01"), 6);        /* a key that is a number */
+    assert_refused(BODY("\x81\xA4\x64\x61ta\x90"), 7); /* data that is a list */
+    assert_refused(BODY("\x81\xA7headers\x01"), 10);   /* headers that are a number */
+    assert_refused(BODY("\x81\xA7headers\x9F"), 10);   /* more than there are bytes */
+    assert_refused(BODY("\x81\xA7headers\x91\xA2xx"), 13); /* a header is no pair */
     assert_refused(BODY("\x81\xA7headers\x91\x93\xA1x\xA1y\xA1z"), 11);
-    assert_refused(BODY("\x81\xA7headers\x91\x92\x01\xA1y"), 12); /* its name a number */
+    /* its name a number */
+    assert_refused(BODY("\x81\xA7headers\x91\x92\x01\xA1y"), 12);
     assert_refused(BODY("\x81\xA7headers\x91\x92\xA1x\x01"), 14); /* its value */
     assert_refused(BODY("\x81\xA6result\x01"), 9);
     assert_refused(BODY("\x81\xA6result\x81\xA2to\x01"), 13);
@@ -219,9 +220,9 @@ static void a_body_that_is_cut_at_any_byte_is_refused(void **state)
         weir_capture_record rec = { .partition = 99 };
         size_t at = 0;
 
-        assert_int_equal(weir_capture_unpack((weir_slice){ body.data, len }, &arena,
-                                             &rec, &at),
-                         WEIR_EDATA);
+        assert_int_equal(
+            weir_capture_unpack((weir_slice){ body.data, len }, &arena, &rec, &at),
+            WEIR_EDATA);
         assert_true(at <= len);
         assert_int_equal(rec.partition, 99);
     }
@@ -249,14 +250,21 @@ static void a_head_that_promises_more_than_there_is_is_refused(void **state)
 static void the_version_is_found_among_other_members(void **state)
 {
     static const weir_slice good[] = {
-        BODY("\x81\xA7version\xA5""0.1.0"),
-        BODY("\x82\xA1x\x91\x01\xA7version\xA5""0.1.0"),
+        BODY("\x81\xA7version\xA5"
+             "0.1.0"),
+        BODY("\x82\xA1x\x91\x01\xA7version\xA5"
+             "0.1.0"),
     };
     static const weir_slice wrong[] = {
-        BODY(""),          BODY("\x01"),
-        BODY("\x80"),      BODY("\x81\xA7version\x01"),
-        BODY("\x81\xA1x"), BODY("\x81\xA7version\xA9""0.1.0"),
-        BODY("\x81"),      BODY("\x81\xA1x\x91"),
+        BODY(""),
+        BODY("\x01"),
+        BODY("\x80"),
+        BODY("\x81\xA7version\x01"),
+        BODY("\x81\xA1x"),
+        BODY("\x81\xA7version\xA9"
+             "0.1.0"),
+        BODY("\x81"),
+        BODY("\x81\xA1x\x91"),
     };
     weir_slice version = WEIR_SLICE_NONE;
     size_t at = 0;

@@ -132,8 +132,8 @@ static void attributes_keep_their_rules(void **state)
 /* Names that begin as one of those with rules are extensions all the same. */
 static void names_that_are_nearly_known_are_extensions(void **state)
 {
-    static const char *const names[] = { "i",    "idx",  "spec", "sources", "sub",
-                                         "typ",  "tim",  "d",    "da",      "dat",
+    static const char *const names[] = { "i",    "idx",   "spec", "sources", "sub",
+                                         "typ",  "tim",   "d",    "da",      "dat",
                                          "data", "datas", "xid" };
 
     (void)state;
@@ -233,12 +233,11 @@ static void the_mode_is_said_by_the_last_content_type_with_a_value(void **state)
 
 static void headers_with_the_prefix_win_over_plain_fields(void **state)
 {
-    weir_header headers[] = { { "ce_type", WEIR_SLICE_LIT("first") },
-                              { "type", WEIR_SLICE_LIT("plain") },
-                              { "ce_type", WEIR_SLICE_NONE },
-                              { "type", WEIR_SLICE_LIT("last") },
-                              { "ce_types", WEIR_SLICE_LIT("x") },
-                              { "id", WEIR_SLICE_LIT("7") } };
+    weir_header headers[] = {
+        { "ce_type", WEIR_SLICE_LIT("first") }, { "type", WEIR_SLICE_LIT("plain") },
+        { "ce_type", WEIR_SLICE_NONE },         { "type", WEIR_SLICE_LIT("last") },
+        { "ce_types", WEIR_SLICE_LIT("x") },    { "id", WEIR_SLICE_LIT("7") }
+    };
     weir_arena arena;
     weir_event ev;
 
@@ -267,8 +266,7 @@ static weir_status encode(const char *json, weir_buf *out, weir_err *err)
     weir_json *doc = NULL;
 
     assert_int_equal(weir_json_parse(weir_slice_of(json), &doc, NULL), WEIR_OK);
-    const weir_status st =
-        weir_codec_cloudevents.encode(weir_json_root(doc), out, err);
+    const weir_status st = weir_codec_cloudevents.encode(weir_json_root(doc), out, err);
     weir_json_free(doc);
     return st;
 }
@@ -317,9 +315,8 @@ static void attributes_of_every_type_are_encoded(void **state)
                             "\"d\":2147483647,\"data\":{\"x\":[1]}}",
                             &out, &err),
                      WEIR_OK);
-    assert_string_equal(out.data,
-                        "{" ATTRS ",\"a\":true,\"b\":false,\"c\":-2147483648,"
-                        "\"d\":2147483647,\"data\":{\"x\":[1]}}");
+    assert_string_equal(out.data, "{" ATTRS ",\"a\":true,\"b\":false,\"c\":-2147483648,"
+                                  "\"d\":2147483647,\"data\":{\"x\":[1]}}");
     weir_buf_fini(&out);
 }
 

@@ -477,9 +477,80 @@ static void a_time_that_nobody_has_is_not_taken_for_a_plan(void **state)
     weir_track_fini(&track);
 }
 
+static void what_is_closed_or_of_another_epoch_is_left_alone(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_begin(&track, 2, 10);
+    add(&track, 10);
+    add(&track, 11);
+    assert_false(weir_track_plan(&track, 1, 10));
+    assert_false(weir_track_done(&track, 1, 10));
+    assert_true(weir_track_plan(&track, 2, 10));
+    assert_false(weir_track_unplan(&track, 1, 10));
+    assert_int_equal(weir_track_planned_watermark(&track), 11);
+    assert_true(weir_track_is_open(&track, 10));
+    weir_track_end(&track);
+    assert_false(weir_track_is_open(&track, 10));
+    assert_false(weir_track_plan(&track, 2, 10));
+    assert_false(weir_track_unplan(&track, 2, 10));
+    weir_track_pass(&track, 50);
+    weir_track_skip(&track, 50);
+    assert_int_equal(weir_track_watermark(&track), 12);
+    weir_track_fini(&track);
+}
+
+static void a_plan_is_made_once_and_of_what_is_unfinished(void **state)
+{
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_begin(&track, 1, 10);
+    add(&track, 10);
+    add(&track, 12);
+    add(&track, 13);
+    assert_true(weir_track_done(&track, 1, 12));
+    assert_false(weir_track_plan(&track, 1, 12)); /* finished */
+    assert_false(weir_track_plan(&track, 1, 11)); /* never given out */
+    assert_true(weir_track_plan(&track, 1, 10));
+    assert_false(weir_track_plan(&track, 1, 10));
+    assert_int_equal(weir_track_planned_watermark(&track), 13);
+    assert_false(weir_track_unplan(&track, 1, 12));
+    assert_false(weir_track_unplan(&track, 1, 11));
+    assert_true(weir_track_unplan(&track, 1, 10));
+    assert_false(weir_track_unplan(&track, 1, 10));
+    assert_false(weir_track_is_open(&track, 12));
+    assert_int_equal(weir_track_planned_watermark(&track), 10);
+    weir_track_fini(&track);
+}
+
+/* The gap behind 10 is no event's: 11 to 19 are as unfinished as 10 while 20 is open. */
+static void a_gap_between_unfinished_events_is_one_run_with_them(void **state)
+{
+    uint32_t runs[8];
+    weir_track track = { 0 };
+
+    (void)state;
+    weir_track_begin(&track, 1, 10);
+    add(&track, 10);
+    add(&track, 20);
+    add(&track, 21);
+    weir_track_pass(&track, 30);
+    const weir_track_runs got = weir_track_runs_get(&track, runs, 8);
+
+    assert_int_equal(got.n, 1);
+    assert_int_equal(runs[0], 20);
+    assert_false(got.is_cut);
+    weir_track_fini(&track);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_closed_or_of_another_epoch_is_left_alone),
+        cmocka_unit_test(a_plan_is_made_once_and_of_what_is_unfinished),
+        cmocka_unit_test(a_gap_between_unfinished_events_is_one_run_with_them),
         cmocka_unit_test(a_commit_never_passes_an_unfinished_event_in_any_order),
         cmocka_unit_test(
             a_partition_that_goes_and_comes_back_is_never_committed_past_a_hole),

@@ -203,9 +203,197 @@ static void what_is_acknowledged_while_the_server_is_asked_is_due_at_once(void *
     world_end(&w);
 }
 
+static void a_full_client_or_many_debts_leave_no_room(void **state)
+{
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    assert_int_equal(weir_redis_room_locked(&w.src, &w.parts[0]), 64);
+    w.src.stat.client_bytes = (1 << 19) + 1;
+    assert_int_equal(weir_redis_room_locked(&w.src, &w.parts[0]), 0);
+    w.src.stat.client_bytes = 1 << 19;
+    assert_int_equal(weir_redis_room_locked(&w.src, &w.parts[0]), 64);
+    world_hold(&w.parts[0], 100001);
+    w.parts[0].n_done = 100001; /* not confirmed yet */
+    assert_int_equal(weir_redis_room_locked(&w.src, &w.parts[0]), 0);
+    world_end(&w);
+}
+
+static void room_in_a_part_that_is_gone_or_held_wakes_nobody(void **state)
+{
+    world w;
+
+    (void)state;
+    world_begin(&w, 2);
+    w.src.wants_room = true;
+    w.parts[0].is_live = false;
+    w.parts[1].is_held = true;
+    assert_false(weir_redis_room_is_back_locked(&w.src));
+    w.parts[1].is_held = false;
+    assert_true(weir_redis_room_is_back_locked(&w.src));
+    world_end(&w);
+}
+
+static void what_a_settler_did_under_an_old_epoch_is_dropped(void **state)
+{
+    const weir_receipt old = { .pos = { 7, 0 }, .epoch = 1 };
+    const weir_receipt now = { .pos = { 7, 0 }, .epoch = 2 };
+    const weir_receipt unknown = { .pos = { 9, 0 }, .epoch = 2 };
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    world_hold(&w.parts[0], 1);
+    w.parts[0].epoch = 2;
+    w.parts[0].stat.n_unacked = 1;
+    weir_redis_part_done(&w.src, &old, 1);
+    weir_redis_part_done(&w.src, &unknown, 1);
+    assert_int_equal(w.src.n_finished, 0);
+    w.parts[0].is_live = false;
+    weir_redis_part_done(&w.src, &now, 1);
+    assert_int_equal(w.src.n_finished, 0);
+    w.parts[0].is_live = true;
+    weir_redis_part_done(&w.src, &now, 0); /* a batch of none is no commit */
+    assert_int_equal(w.src.stat.n_commits, 3);
+    weir_redis_part_done(&w.src, &now, 1);
+    assert_int_equal(w.src.n_finished, 1);
+    assert_int_equal(w.parts[0].stat.n_unacked, 0);
+    world_end(&w);
+}
+
+/* One answer with two entries, as a reader gives it. */
+static weir_redis_reply *two_entries(weir_redis_reader *reader, weir_redis_entry *out)
+{
+    static const char bytes[] = "*2\r\n"
+                                "*2\r\n$3\r\n7-0\r\n*2\r\n$4\r\ndata\r\n$1\r\nx\r\n"
+                                "*2\r\n$3\r\n7-1\r\n*2\r\n$4\r\ndata\r\n$1\r\ny\r\n";
+    weir_redis_reply *reply = NULL;
+    weir_err err;
+
+    assert_int_equal(weir_redis_reader_feed(reader, bytes, sizeof(bytes) - 1), WEIR_OK);
+    assert_int_equal(weir_redis_reader_next(reader, &reply, &err), WEIR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(weir_redis_entry_parse(weir_redis_at(reply->root, i), &out[i]));
+    }
+    return reply;
+}
+
+static void a_lost_part_gives_back_what_lay_queued(void **state)
+{
+    weir_redis_reader *reader = weir_redis_reader_new();
+    weir_redis_entry entries[2];
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    w.src.news_tail = &w.src.news;
+    weir_redis_reply *reply = two_entries(reader, entries);
+    weir_redis_part *part = &w.parts[0];
+
+    assert_int_equal(weir_redis_part_queue_locked(&w.src, part, reply, entries, 2, 1),
+                     2);
+    /* Those are here already. */
+    assert_int_equal(weir_redis_part_queue_locked(&w.src, part, reply, entries, 2, 1),
+                     0);
+    assert_int_equal(w.src.stat.n_client, 2);
+    assert_int_equal(w.src.stat.client_bytes, entries[0].bytes + entries[1].bytes);
+    assert_int_equal(atomic_load(&reply->n_users), 3);
+    weir_redis_lose(&w.src);
+    assert_int_equal(w.src.stat.n_client, 0);
+    assert_int_equal(w.src.stat.client_bytes, 0);
+    assert_int_equal(atomic_load(&reply->n_users), 1);
+    assert_false(part->is_live);
+    assert_true(world_is_woken(&w));
+    assert_int_equal(w.src.news->type, WEIR_REDIS_LOST);
+    weir_redis_lose(&w.src); /* nothing is left to lose */
+    assert_false(world_is_woken(&w));
+    free(w.src.news);
+    weir_redis_reply_give(reply);
+    free(part->ring.items);
+    weir_redis_reader_free(reader);
+    world_end(&w);
+}
+
+static void a_part_is_assigned_once(void **state)
+{
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    w.src.news_tail = &w.src.news;
+    weir_redis_assign(&w.src, &w.parts[0]); /* it is live */
+    assert_null(w.src.news);
+    assert_false(world_is_woken(&w));
+    w.parts[0].is_live = false;
+    weir_redis_assign(&w.src, &w.parts[0]);
+    assert_int_equal(w.src.news->type, WEIR_REDIS_ASSIGNED);
+    assert_int_equal(w.src.news->epoch, 1);
+    assert_true(world_is_woken(&w));
+    free(w.src.news);
+    world_end(&w);
+}
+
+static void a_trouble_is_told_once_until_it_changes(void **state)
+{
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    w.src.news_tail = &w.src.news;
+    weir_redis_trouble(&w.src, &w.parts[0], weir_redis_trouble_of(WEIR_EDENIED), "no");
+    assert_true(world_is_woken(&w));
+    weir_redis_trouble(&w.src, &w.parts[0], weir_redis_trouble_of(WEIR_EDENIED), "no");
+    assert_false(world_is_woken(&w));
+    weir_redis_trouble(&w.src, NULL, weir_redis_trouble_of(WEIR_EIO), "gone");
+    assert_true(world_is_woken(&w));
+    weir_redis_trouble(&w.src, &w.parts[0], weir_redis_trouble_of(WEIR_ENOENT), "none");
+    assert_true(world_is_woken(&w));
+
+    static const weir_trouble kinds[] = { WEIR_TROUBLE_DENIED, WEIR_TROUBLE_UNREACHABLE,
+                                          WEIR_TROUBLE_MISSING };
+    static const char *const texts[] = { "no", "gone", "none" };
+    weir_redis_news *news = w.src.news;
+
+    for (size_t i = 0; i < 3; i++) {
+        weir_redis_news *next = news->next;
+
+        assert_int_equal(news->kind, kinds[i]);
+        assert_string_equal(news->text, texts[i]);
+        assert_true((news->part == NULL) == (i == 1));
+        free(news);
+        news = next;
+    }
+    assert_null(news);
+    world_end(&w);
+}
+
+static void a_window_without_a_limit_has_one_all_the_same(void **state)
+{
+    world w;
+
+    (void)state;
+    world_begin(&w, 1);
+    w.setup.max_events = 0;
+    for (int64_t now = 1010000; now < 1400000; now += 10000) {
+        w.src.rate_due_us = now - 10000 + WEIR_REDIS_RATE_US;
+        w.src.n_finished += 300000;
+        weir_redis_measure(&w.src, now);
+    }
+    assert_int_equal(w.src.window, 20000);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_client_or_many_debts_leave_no_room),
+        cmocka_unit_test(room_in_a_part_that_is_gone_or_held_wakes_nobody),
+        cmocka_unit_test(what_a_settler_did_under_an_old_epoch_is_dropped),
+        cmocka_unit_test(a_lost_part_gives_back_what_lay_queued),
+        cmocka_unit_test(a_part_is_assigned_once),
+        cmocka_unit_test(a_trouble_is_told_once_until_it_changes),
+        cmocka_unit_test(a_window_without_a_limit_has_one_all_the_same),
         cmocka_unit_test(room_for_a_few_is_no_room_while_much_is_here),
         cmocka_unit_test(a_full_stream_leaves_the_other_its_share),
         cmocka_unit_test(whoever_found_no_room_is_told_once_when_there_is_some),
