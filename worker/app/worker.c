@@ -26,6 +26,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define WORKER_LOOK_US 1000000
+
 typedef struct worker {
     const weir_worker_setup *setup;
     weir_config *cfg;
@@ -34,6 +36,8 @@ typedef struct worker {
     weir_admin *admin;
     weir_engine *engine;
     weir_journal *journal; /* NULL: none */
+    char journal_path[512]; /* reload changes nothing of it */
+    bool is_journal_lost;   /* and told */
     pthread_mutex_t lock;  /* what follows */
     pthread_cond_t changed;
     bool wants_stop, wants_reload;
@@ -238,6 +242,31 @@ static int worker_reload(worker *w)
     return -1;
 }
 
+/* Tells once that the journal is away; without it a crash blames nobody. */
+static void worker_look_at_journal(worker *w)
+{
+    if (w->journal == NULL || w->is_journal_lost ||
+        weir_journal_is_kept(w->journal, w->journal_path)) {
+        return;
+    }
+    w->is_journal_lost = true;
+    weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, "journal"), 1);
+    weir_log(WEIR_ERROR, "worker.journal",
+             "text=journal %s: it has been removed or has failed; until the next start an "
+             "event that ends the worker is not told from others",
+             w->journal_path);
+}
+
+/* Until something is wanted, and no longer than WORKER_LOOK_US. */
+static void worker_wait_locked(worker *w)
+{
+    const int64_t until_us = weir_clock_wall_ms() * 1000 + WORKER_LOOK_US;
+    const struct timespec until = { .tv_sec = until_us / 1000000,
+                                    .tv_nsec = until_us % 1000000 * 1000 };
+
+    (void)pthread_cond_timedwait(&w->changed, &w->lock, &until);
+}
+
 /* Waits for orders; returns the exit code that is wanted. */
 static int worker_wait(worker *w)
 {
@@ -246,7 +275,10 @@ static int worker_wait(worker *w)
     while (code < 0) {
         pthread_mutex_lock(&w->lock);
         while (!w->wants_stop && !w->wants_reload && w->fatal_code < 0) {
-            pthread_cond_wait(&w->changed, &w->lock);
+            worker_wait_locked(w);
+            pthread_mutex_unlock(&w->lock);
+            worker_look_at_journal(w);
+            pthread_mutex_lock(&w->lock);
         }
         bool wants_reload = w->wants_reload && !w->wants_stop && w->fatal_code < 0;
         code = w->fatal_code >= 0 ? w->fatal_code : (w->wants_stop ? WEIR_EXIT_OK : -1);
@@ -293,14 +325,13 @@ static void worker_adopt(void *arg, const char *path)
 /* Without a journal the worker works, and a crash blames nobody. */
 static void worker_open_journal(worker *w)
 {
-    char path[512];
     weir_err err;
 
     if (w->slot.fd < 0) {
         return; /* there is an alarm already */
     }
-    weir_slot_journal(w->cfg, w->slot.number, path, sizeof(path));
-    if (weir_journal_open(path, &w->journal, &err) != WEIR_OK) {
+    weir_slot_journal(w->cfg, w->slot.number, w->journal_path, sizeof(w->journal_path));
+    if (weir_journal_open(w->journal_path, &w->journal, &err) != WEIR_OK) {
         weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, "journal"), 1);
         weir_log(WEIR_ERROR, "worker.journal",
                  "text=%s; an event that ends the worker is not told from others",

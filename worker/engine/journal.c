@@ -195,12 +195,9 @@ static void journal_carry_locked(weir_journal *j, const weir_blames *from,
 
 /* -- life ------------------------------------------------------------------------------------ */
 
-/* Reads and judges what was left at `path`, into j. */
-static void journal_take_in(weir_journal *j, const char *path)
+/* Judges what was left, into j; ends it. */
+static void journal_accept(weir_journal *j, weir_journal_left *left, void *bytes)
 {
-    void *bytes;
-    weir_journal_left *left = journal_read(path, &bytes);
-
     if (left == NULL) {
         return;
     }
@@ -215,32 +212,40 @@ static void journal_take_in(weir_journal *j, const char *path)
     free(bytes);
 }
 
-/* Allocates and maps an empty file. */
-static weir_status journal_map(const char *path, weir_journal_file **out, weir_err *err)
+/* Maps a file with all its blocks; a fresh one is made, another must be a journal's. */
+static weir_status journal_map(weir_journal *j, const char *path, bool is_fresh,
+                               weir_err *err)
 {
-    const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    void *file;
-    int code;
+    const int fd =
+        open(path, O_RDWR | O_CLOEXEC | (is_fresh ? O_CREAT | O_TRUNC : 0), 0600);
+    struct stat info = { .st_size = 0 };
+    void *file = MAP_FAILED;
+    int code = 0;
 
     if (fd < 0) {
         return weir_fail(err, WEIR_EIO, "journal %s: %s", path, strerror(errno));
     }
-    /* Without its blocks the first write to a full disk would be a fatal signal. */
-    code = posix_fallocate(fd, 0, sizeof(weir_journal_file));
-    if (code != 0) {
-        close(fd);
-        unlink(path);
-        return weir_fail(err, WEIR_EIO, "journal %s: %s", path, strerror(code));
+    if (fstat(fd, &info) != 0 ||
+        (!is_fresh && info.st_size != (off_t)sizeof(weir_journal_file))) {
+        code = EINVAL;
+    } else {
+        /* Without its blocks the first write to a full disk would be a fatal signal. */
+        code = posix_fallocate(fd, 0, sizeof(weir_journal_file));
     }
-    file = mmap(NULL, sizeof(weir_journal_file), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                0);
-    code = errno;
+    if (code == 0) {
+        file = mmap(NULL, sizeof(weir_journal_file), PROT_READ | PROT_WRITE, MAP_SHARED,
+                    fd, 0);
+        code = errno;
+    }
     close(fd);
     if (file == MAP_FAILED) {
-        unlink(path);
+        if (is_fresh) {
+            unlink(path);
+        }
         return weir_fail(err, WEIR_EIO, "journal %s: %s", path, strerror(code));
     }
-    *out = file;
+    j->file = file;
+    j->inode = info.st_ino;
     return WEIR_OK;
 }
 
@@ -274,9 +279,43 @@ static void journal_free(weir_journal *j)
     free(j);
 }
 
-weir_status weir_journal_open(const char *path, weir_journal **out, weir_err *err)
+/* The old file stays until all that is known of it stands in the new one; where the disk has
+ * no room for two, the old one is used again. */
+static weir_status journal_begin(weir_journal *j, const char *path, weir_err *err)
 {
     char fresh[640];
+    void *bytes = NULL;
+
+    if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh)) {
+        return weir_fail(err, WEIR_EIO, "journal %s: the path is too long", path);
+    }
+    weir_journal_left *left = journal_read(path, &bytes);
+    weir_status st = journal_map(j, fresh, true, err);
+    const bool is_fresh = st == WEIR_OK;
+
+    if (!is_fresh && journal_map(j, path, false, NULL) == WEIR_OK) {
+        memset(j->file, 0, sizeof(*j->file));
+        st = WEIR_OK;
+    }
+    if (st != WEIR_OK) {
+        if (left != NULL) {
+            free(left->running);
+        }
+        free(left);
+        free(bytes);
+        return st;
+    }
+    journal_begin_file(j);
+    journal_accept(j, left, bytes);
+    if (is_fresh && rename(fresh, path) != 0) {
+        st = weir_fail(err, WEIR_EIO, "journal %s: %s", path, strerror(errno));
+        unlink(fresh);
+    }
+    return st;
+}
+
+weir_status weir_journal_open(const char *path, weir_journal **out, weir_err *err)
+{
     weir_status st = WEIR_ENOMEM;
     weir_journal *j = calloc(1, sizeof(*j));
 
@@ -291,19 +330,7 @@ weir_status weir_journal_open(const char *path, weir_journal **out, weir_err *er
         st = weir_fail(err, WEIR_ENOMEM, "journal: out of memory");
         goto out;
     }
-    /* The old file stays until all that is known of it stands in the new one. */
-    if ((size_t)snprintf(fresh, sizeof(fresh), "%s.new", path) >= sizeof(fresh)) {
-        st = weir_fail(err, WEIR_EIO, "journal %s: the path is too long", path);
-        goto out;
-    }
-    if ((st = journal_map(fresh, &j->file, err)) != WEIR_OK) {
-        goto out;
-    }
-    journal_begin_file(j);
-    journal_take_in(j, path);
-    if (rename(fresh, path) != 0) {
-        st = weir_fail(err, WEIR_EIO, "journal %s: %s", path, strerror(errno));
-        unlink(fresh);
+    if ((st = journal_begin(j, path, err)) != WEIR_OK) {
         goto out;
     }
     *out = j;
@@ -315,7 +342,18 @@ out:
 
 void weir_journal_adopt(weir_journal *j, const char *path)
 {
-    journal_take_in(j, path);
+    void *bytes;
+    weir_journal_left *left = journal_read(path, &bytes);
+
+    journal_accept(j, left, bytes);
+}
+
+bool weir_journal_is_kept(const weir_journal *j, const char *path)
+{
+    struct stat info;
+
+    return !atomic_load(&j->is_lost) && stat(path, &info) == 0 &&
+           info.st_ino == j->inode && info.st_size == (off_t)sizeof(weir_journal_file);
 }
 
 void weir_journal_on_purpose(weir_journal *j)

@@ -19,7 +19,8 @@
  *     slots      64 x 5120   state, part, position, attempt, mark, checksum
  *
  * Its blocks are allocated when it is made, so that a full disk shows then and not as a fatal
- * signal later. No payload, key or header is in it.
+ * signal later. Where it fails all the same (the file was cut, its disk is gone) memory takes
+ * its place and the worker goes on. No payload, key or header is in it.
  *
  * Threads: any, but open, close and adopt. A slot belongs to one thread at a time.
  */
@@ -74,6 +75,9 @@ typedef struct weir_journal_slot {
 weir_status weir_journal_open(const char *path, weir_journal **out, weir_err *err);
 /* Adds what another process that has ended left at `path`; that file stays as it is. */
 void weir_journal_adopt(weir_journal *j, const char *path);
+/* False: the file is away, damaged or another one's, as when somebody has removed its folder or
+ * its disk has failed: what is written from then on is lost with the process. */
+bool weir_journal_is_kept(const weir_journal *j, const char *path);
 /* The process ends in order: what still runs is no one's fault. NULL is accepted. */
 void weir_journal_on_purpose(weir_journal *j);
 /* The same, and nothing of it may be used any more. */

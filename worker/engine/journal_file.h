@@ -50,6 +50,8 @@ typedef struct weir_journal_file {
 
 struct weir_journal {
     weir_journal_file *file; /* mapped */
+    atomic_bool is_lost;     /* memory has taken its place */
+    ino_t inode;
     pid_t pid;
     weir_lock lock; /* guards the rest, and places and blames of the file */
     uint32_t n_places;

@@ -32,6 +32,22 @@ static _Thread_local weir_journal_slot *guard_slot;
 static _Thread_local void *guard_stack;
 static struct sigaction guard_before[GUARD_SIGNALS];
 
+/* The file behind the mapping has failed: memory takes its place, and what was about to be
+ * stored is stored there. Async-signal-safe, as far as mmap() is a system call and no more. */
+static bool guard_keeps_file(const siginfo_t *info)
+{
+    weir_journal *j = atomic_load(&guard_journal);
+    const char *at = info->si_addr;
+
+    if (j == NULL || info->si_code <= 0 || at < (const char *)j->file ||
+        at >= (const char *)(j->file + 1)) {
+        return false;
+    }
+    atomic_store(&j->is_lost, true);
+    return mmap(j->file, sizeof(*j->file), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == (void *)j->file;
+}
+
 /* Async-signal-safe. */
 static void guard_mark(weir_mark mark, unsigned elsewhere)
 {
@@ -55,6 +71,10 @@ static void guard_on_signal(int sig, siginfo_t *info, void *context)
     const bool is_ours = info->si_code > 0 || info->si_pid == getpid();
 
     (void)context;
+    if (sig == SIGBUS && guard_keeps_file(info)) {
+        errno = saved;
+        return;
+    }
     if (is_ours) {
         guard_mark(WEIR_MARK_SIGNAL, (unsigned)sig);
     } else if (j != NULL && getpid() == j->pid) {

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NAP_MS 20 /* a process that stood still has not slept meanwhile */
+
 static bool is(weir_slice s, const char *word)
 {
     return s.len >= strlen(word) && memcmp(s.data, word, strlen(word)) == 0;
@@ -98,7 +100,9 @@ static weir_verdict poison(void *state, const weir_event *ev, weir_call *call)
         memcpy(number, data.data + 6, n);
         weir_call_log(call, WEIR_LOG_INFO, "began %.*s",
                       (int)weir_event_position(ev).len, weir_event_position(ev).data);
-        sleep_ms(strtol(number, NULL, 10));
+        for (long left = strtol(number, NULL, 10); left > 0; left -= NAP_MS) {
+            sleep_ms(left < NAP_MS ? left : NAP_MS);
+        }
     }
     weir_emit(call, &(weir_output){ .key = weir_event_key(ev), .data = data });
     return WEIR_DONE;

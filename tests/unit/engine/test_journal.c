@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +59,7 @@ static weir_journal *opened(const char *path)
 /* A child that works with the journal and ends in its own way; returns how it ended. */
 static int child(const char *path, void (*work)(weir_journal *j))
 {
+    const struct rlimit no_core = { 0, 0 };
     int status = 0;
 
     fflush(NULL);
@@ -66,6 +68,8 @@ static int child(const char *path, void (*work)(weir_journal *j))
     assert_true(pid >= 0);
     if (pid == 0) {
         signal(SIGSEGV, SIG_DFL); /* cmocka has its own */
+        signal(SIGBUS, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &no_core);
         work(opened(path));
         _exit(99);
     }
@@ -82,6 +86,18 @@ static void run_third(weir_journal *j, weir_slot_state how)
     weir_journal_thread(slot);
     weir_journal_begin(slot, weir_journal_part(j, "s", "orders", 4), (weir_pos){ 3, 0 },
                        1, how);
+}
+
+static const char *file_to_lose;
+
+/* Another event, in a slot of its own. */
+static void run_more(weir_journal *j)
+{
+    weir_journal_slot *slot = weir_journal_take(j);
+
+    weir_journal_begin(slot, weir_journal_part(j, "s", "orders", 4), (weir_pos){ 4, 0 },
+                       1, WEIR_SLOT_RUNS);
+    weir_journal_end(slot);
 }
 
 static bool third(weir_journal *j, weir_blame *out)
@@ -347,6 +363,59 @@ static void without_its_folder_there_is_an_error_and_no_file(void **state)
     weir_journal_close(NULL);
 }
 
+/* The function goes on, and then aborts. */
+static void loses_its_file(weir_journal *j)
+{
+    run_third(j, WEIR_SLOT_RUNS);
+    if (truncate(file_to_lose, 0) != 0) {
+        _exit(98);
+    }
+    run_more(j);
+    _exit(weir_journal_is_kept(j, file_to_lose) ? 97 : 5);
+}
+
+static void whose_file_is_cut_goes_on_in_memory(void **state)
+{
+    const folder *f = *state;
+
+    file_to_lose = f->path;
+    assert_int_equal(WEXITSTATUS(child(f->path, loses_its_file)), 5);
+}
+
+static void a_file_that_is_gone_or_another_one_is_told(void **state)
+{
+    const folder *f = *state;
+    weir_journal *j = opened(f->path);
+
+    assert_true(weir_journal_is_kept(j, f->path));
+    assert_int_equal(rename(f->path, f->other), 0);
+    assert_false(weir_journal_is_kept(j, f->path));
+    weir_journal *newer = opened(f->path);
+
+    assert_false(weir_journal_is_kept(j, f->path));
+    assert_true(weir_journal_is_kept(newer, f->path));
+    weir_journal_close(newer);
+    weir_journal_close(j);
+}
+
+static void without_room_for_two_files_the_old_one_goes_on(void **state)
+{
+    const folder *f = *state;
+    char fresh[128];
+    weir_blame blame;
+
+    assert_int_equal(WTERMSIG(child(f->path, aborts)), SIGABRT);
+    snprintf(fresh, sizeof(fresh), "%s.new", f->path);
+    assert_int_equal(mkdir(fresh, 0700), 0); /* what cannot be made */
+    weir_journal *j = opened(f->path);
+
+    assert_true(third(j, &blame));
+    assert_int_equal(blame.n_crashes, 1);
+    assert_true(weir_journal_is_kept(j, f->path));
+    weir_journal_close(j);
+    rmdir(fresh);
+}
+
 static void slots_and_parts_come_to_an_end(void **state)
 {
     const folder *f = *state;
@@ -387,6 +456,9 @@ int main(void)
         T(a_damaged_file_counts_as_nothing),
         T(nobody_else_may_read_it_and_its_blocks_are_there),
         T(without_its_folder_there_is_an_error_and_no_file),
+        T(whose_file_is_cut_goes_on_in_memory),
+        T(a_file_that_is_gone_or_another_one_is_told),
+        T(without_room_for_two_files_the_old_one_goes_on),
         T(slots_and_parts_come_to_an_end),
     };
 
