@@ -24,7 +24,7 @@ functions:
   poison: {{ library: {build}/tests/functions/poison.so }}
 subscriptions:
   - {{ function: poison, from: {kind}:{name}.in, name: crash, start: earliest, commit: 100ms,
-       to: {kind}:{name}.out, dead: {kind}:{name}.dead, order: none, hang: 2s, {sub}
+       to: {kind}:{name}.out, dead: {kind}:{name}.dead, order: none, hang: {hang}, {sub}
        concurrency: 8, retry: {{ crashes: {crashes} }} }}
 """
 
@@ -68,8 +68,8 @@ class Kafka:
 
 
 class Case:
-    def __init__(self, kit, kind, name, crashes=2):
-        self.kit, self.kind, self.label = kit, kind, name
+    def __init__(self, kit, kind, name, crashes=2, hang="30s"):
+        self.kit, self.kind, self.label, self.hang = kit, kind, name, hang
         self.name = f"crash-{name.replace('_', 'x')}-{RUN}"
         self.crashes, self.n_starts = crashes, 0
         kind.topics(self.name)
@@ -79,7 +79,7 @@ class Case:
         return self.kit.write(f"{self.name}-{instance}.yaml", CONFIG.format(
             name=self.name, instance=instance, state=state, build=self.kit.build,
             kind=self.kind.kind, queue=self.kind.queue, sub=self.kind.sub,
-            crashes=self.crashes))
+            crashes=self.crashes, hang=self.hang))
 
     def send(self, events):
         send(self.kit, self.path, f"{self.kind.kind}:{self.name}.in", "\n".join(events) + "\n")
@@ -131,7 +131,7 @@ class Case:
 
 def poison(kit, kind, how, crashes=2):
     """One event in the midst of others ends the worker each time."""
-    case = Case(kit, kind, how, crashes)
+    case = Case(kit, kind, how, crashes, "1s" if how == "loop" else "30s")
     others = [f"ok {i}" for i in range(N)]
     case.send(others[: N // 2] + [how] + others[N // 2:])
     n_ends = case.supervise(set(others), {EXIT[how]})
@@ -201,12 +201,13 @@ def killed(kit, kind, how, n_lives=3):
 
 def frozen(kit, kind):
     """A worker that stood still for longer than `hang` goes on with what it ran."""
-    case = Case(kit, kind, "frozen", crashes=0)
+    case = Case(kit, kind, "frozen", crashes=0, hang="3s")
     case.send(["sleep 1000 frozen"])
     worker = case.start()
     worker.wait_log("began ")
+    time.sleep(0.6)  # until whoever looks for hung ones has seen it: four times a second
     worker.process.send_signal(signal.SIGSTOP)
-    time.sleep(3)  # the very thing: `hang` is 2 s
+    time.sleep(4)  # the very thing
     worker.process.send_signal(signal.SIGCONT)
     kit.wait("the result", lambda: case.results() or worker.process.poll() is not None)
     worker.end()

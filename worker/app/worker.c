@@ -35,10 +35,10 @@ typedef struct worker {
     weir_slot slot;
     weir_admin *admin;
     weir_engine *engine;
-    weir_journal *journal; /* NULL: none */
+    weir_journal *journal;  /* NULL: none */
     char journal_path[512]; /* reload changes nothing of it */
     bool is_journal_lost;   /* and told */
-    pthread_mutex_t lock;  /* what follows */
+    pthread_mutex_t lock;   /* what follows */
     pthread_cond_t changed;
     bool wants_stop, wants_reload;
     int fatal_code; /* -1: none */
@@ -251,10 +251,11 @@ static void worker_look_at_journal(worker *w)
     }
     w->is_journal_lost = true;
     weir_metric_add(weir_metric_get1(WEIR_M_ALARMS, "journal"), 1);
-    weir_log(WEIR_ERROR, "worker.journal",
-             "text=journal %s: it has been removed or has failed; until the next start an "
-             "event that ends the worker is not told from others",
-             w->journal_path);
+    weir_log(
+        WEIR_ERROR, "worker.journal",
+        "text=journal %s: it has been removed or has failed; until the next start an "
+        "event that ends the worker is not told from others",
+        w->journal_path);
 }
 
 /* Until something is wanted, and no longer than WORKER_LOOK_US. */

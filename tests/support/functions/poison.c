@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAP_MS 20 /* a process that stood still has not slept meanwhile */
+#define NAP_MS 100 /* a process that stood still has not slept meanwhile */
 
 static bool is(weir_slice s, const char *word)
 {
