@@ -35,6 +35,7 @@ class Rate:
     concurrency: int = 2
     cpu_need: float = 0.0  # most of the raw loop's processor time of an event; 0: not asked
     is_copy: bool = False
+    has_headers: bool = False  # the events have some, which weir cannot but look at
     zero_allocs: bool = False
     rate_need: float = 0.0  # least of weir's own events in a second; 0: not asked
 
@@ -56,11 +57,14 @@ class Rate:
         kind = "copy" if self.is_copy else "poll"
         plain, tuned, weir = Series("raw, plain"), Series("raw, tuned"), Series("weir")
         headed = Series("raw, with the two headers of a result")
+        looking = Series("raw, with a look at the headers")
         for i in range(bench.pairs):
             if i in (0, bench.pairs - 1):
                 plain.samples.append(bench.raw_kafka(kind, topic, events, "plain"))
             if self.is_copy:
                 headed.samples.append(bench.raw_kafka("headed", topic, events, "big"))
+            if self.has_headers:
+                looking.samples.append(bench.raw_kafka("look", topic, events, "big"))
             tuned.samples.append(bench.tuned_kafka(kind, topic, events))
             weir.samples.append(bench.weir(self.rules(bench, topic, events)))
         tuned.name = f"raw, tuned ({bench.tuned[kind]})"
@@ -70,6 +74,11 @@ class Rate:
             bench.say(f"  a loop that writes the two headers of a result: {headed.rate:,.0f}/s")
             result.checks.append(ratio_check("rate, of a raw loop with the same headers", [
                 w.rate / r.rate for w, r in zip(weir.samples, headed.samples)], self.need))
+        if self.has_headers:
+            bench.say(f"  a loop that looks at the headers of an event: {looking.rate:,.0f}/s, "
+                      f"{looking.cpu_per_event:,.0f} ns CPU an event")
+            result.checks.append(ratio_check("rate, of a raw loop that looks at the headers", [
+                w.rate / r.rate for w, r in zip(weir.samples, looking.samples)], self.need))
         if self.rate_need:
             result.checks.append(Check("results a second", median([s.rate for s in weir.samples]),
                                        self.rate_need, False))
@@ -112,7 +121,8 @@ RATES = [
     Cell("kafka-msgpack", "Kafka, msgpack, key by pointer, three reads, 400 bytes",
          Rate(MSGPACK, 0.7, function="three", format="msgpack", extra=', key: "/customer/id"')),
     Cell("kafka-cloudevents", "Kafka, cloudevents binary, key by pointer, three reads, 400 bytes",
-         Rate(CLOUDEVENTS, 0.7, function="three", format="cloudevents", extra=', key: "/customer/id"')),
+         Rate(CLOUDEVENTS, 0.7, function="three", format="cloudevents", extra=', key: "/customer/id"',
+              has_headers=True)),
 ]
 
 # -- rates beside a raw loop on Redis ------------------------------------------------------
@@ -139,12 +149,12 @@ class RedisRate:
         return {"address": servers.redis.address, "stream": servers.fill_stream(self.load),
                 "events": self.load.count(bench.is_quick), "group": servers.name("peer"), **to}
 
-    def raw(self, bench: Bench, stream: str, events: int, depth: int) -> Sample:
+    def raw(self, bench: Bench, stream: str, events: int, depth: int, kind: str = "copy") -> Sample:
         address = bench.servers.redis.address
         if not self.is_copy:
             return sample_of(bench.program("redis", "read", address, stream, events, self.count, depth))
         to = bench.servers.name("raw-to")
-        sample = sample_of(bench.program("redis", "copy", address, stream, events, self.count, depth, to))
+        sample = sample_of(bench.program("redis", kind, address, stream, events, self.count, depth, to))
         redis_ask(address, "DEL", to)
         return sample
 
@@ -163,13 +173,21 @@ class RedisRate:
         stream = bench.servers.fill_stream(self.load)
         events = self.load.count(bench.is_quick)
         plain, tuned, weir = Series("raw, one at a time"), Series("raw, pipelined"), Series("weir")
+        headed = Series("raw, with the two headers of a result")
         for i in range(bench.pairs):
             if i in (0, bench.pairs - 1):
                 plain.samples.append(self.raw(bench, stream, events, 1))
+            if self.is_copy:
+                headed.samples.append(self.raw(bench, stream, events, 2, "headed"))
             tuned.samples.append(self.raw(bench, stream, events, 2))
             weir.samples.append(self.weir(bench, stream, events))
         counted = self.weir(bench, stream, events, preload=True)
-        return rate_result([plain, tuned, weir], counted, self.need, 0.0, False)
+        result = rate_result([plain, tuned, weir], counted, self.need, 0.0, False)
+        if self.is_copy:
+            bench.say(f"  a loop that writes the two headers of a result: {headed.rate:,.0f}/s")
+            result.checks.append(ratio_check("rate, of a raw loop with the same headers", [
+                w.rate / r.rate for w, r in zip(weir.samples, headed.samples)], self.need))
+        return result
 
 
 REDIS_RATES = [

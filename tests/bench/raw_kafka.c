@@ -6,6 +6,7 @@
  *   weir-bench-kafka poll ADDRESS TOPIC N TUNING        reads N records in a group
  *   weir-bench-kafka copy ADDRESS TOPIC N TUNING TO     and publishes each to another topic
  *   weir-bench-kafka headed ADDRESS TOPIC N TUNING TO   with two headers
+ *   weir-bench-kafka look ADDRESS TOPIC N TUNING        reads, with a look at their headers
  *   weir-bench-kafka stamp ADDRESS TOPIC N TUNING       reads, and measures their age
  *
  * Both store offsets, which the client commits each second: `poll` after each record, `copy`
@@ -13,6 +14,9 @@
  *
  * `headed` is `copy` with what each result of weir carries: two headers, where its cause stands
  * and how often it has been passed on, for which the headers of the cause are looked at.
+ *
+ * `look` is `poll` where each record's headers are looked through, as whoever reads CloudEvents in
+ * the binary mode must, and counts their bytes.
  *
  * TUNING: plain, the client as it is; wake, its fetcher is woken every 20 ms while its queue is
  * low, for it stops when the queue is full and looks again a second later; big, a queue so large
@@ -44,7 +48,8 @@ typedef struct raw {
     rd_kafka_topic_t *from[MAX_PARTITIONS]; /* of each partition that came */
     long n_read, n_confirmed;
     atomic_bool must_end;
-    bool is_copy, is_headed, is_stamp;
+    bool is_copy, is_headed, is_stamp, is_look;
+    size_t n_header_bytes;
     bench_meter meter;
 } raw;
 
@@ -171,6 +176,23 @@ static void raw_measure(const rd_kafka_message_t *msg)
     }
 }
 
+static void raw_look(raw *r, const rd_kafka_message_t *msg)
+{
+    rd_kafka_headers_t *headers;
+    const char *name;
+    const void *value;
+    size_t len;
+
+    if (rd_kafka_message_headers(msg, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return;
+    }
+    for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &len) ==
+                       RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++) {
+        r->n_header_bytes += strlen(name) + len;
+    }
+}
+
 static void raw_loop(raw *r, long n, rd_kafka_topic_t *to)
 {
     while (r->n_read < n) {
@@ -197,6 +219,9 @@ static void raw_loop(raw *r, long n, rd_kafka_topic_t *to)
             } else {
                 if (r->is_stamp) {
                     raw_measure(msg);
+                }
+                if (r->is_look) {
+                    raw_look(r, msg);
                 }
                 rd_kafka_offset_store(msg->rkt, msg->partition, msg->offset);
             }
@@ -282,8 +307,10 @@ int main(int argc, char **argv)
     r.is_headed = argc == 7 && strcmp(argv[1], "headed") == 0;
     r.is_copy = r.is_headed || (argc == 7 && strcmp(argv[1], "copy") == 0);
     r.is_stamp = argc == 6 && strcmp(argv[1], "stamp") == 0;
-    if (!r.is_copy && !r.is_stamp && (argc != 6 || strcmp(argv[1], "poll") != 0)) {
-        fputs("usage: weir-bench-kafka poll|stamp ADDRESS TOPIC N plain|wake|big\n"
+    r.is_look = argc == 6 && strcmp(argv[1], "look") == 0;
+    if (!r.is_copy && !r.is_stamp && !r.is_look &&
+        (argc != 6 || strcmp(argv[1], "poll") != 0)) {
+        fputs("usage: weir-bench-kafka poll|look|stamp ADDRESS TOPIC N plain|wake|big\n"
               "       weir-bench-kafka copy|headed ADDRESS TOPIC N plain|wake|big TO\n",
               stderr);
         return 64;

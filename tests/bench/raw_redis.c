@@ -6,11 +6,15 @@
  *   weir-bench-redis fill ADDRESS STREAM N KEYS BYTES         appends N entries
  *   weir-bench-redis read ADDRESS STREAM N COUNT DEPTH        reads and acknowledges N entries
  *   weir-bench-redis copy ADDRESS STREAM N COUNT DEPTH TO     and adds each to another stream
+ *   weir-bench-redis headed ADDRESS STREAM N COUNT DEPTH TO   with two more fields
  *   weir-bench-redis watch ADDRESS STREAM N PID SECONDS       says when a stream has N entries
  *
  * DEPTH 1: one command at a time, XREADGROUP, then XACK for all that it read (the XADD of one
  * read go together). DEPTH 2: everything on one connection without waiting, two reads always
  * outstanding; XADD stand before their XACK, so a lost connection loses nothing that was read.
+ *
+ * `headed` is `copy` with what each result of weir carries: where its cause stands and how often
+ * it has been passed on.
  *
  * Prints one line of JSON: see meter.h, from the first entry to the last answer; for `watch` see
  * watch.c.
@@ -35,6 +39,7 @@
 typedef struct raw {
     redisContext *link;
     const char *stream, *to; /* to NULL: no copies */
+    bool is_headed;
     char group[64], count[16];
     long n_read;
     /* that come before the answer of each outstanding read */
@@ -127,16 +132,26 @@ static void raw_append_read(raw *r)
     raw_append(r->link, sizeof(words) / sizeof(words[0]), words, NULL);
 }
 
-static void raw_append_copy(raw *r, const redisReply *fields)
+static void raw_append_copy(raw *r, const redisReply *id, const redisReply *fields)
 {
-    const char *words[3 + 16] = { "XADD", r->to, "*" };
-    size_t lens[3 + 16] = { 4, strlen(r->to), 1 };
+    const char *words[3 + 16 + 4] = { "XADD", r->to, "*" };
+    size_t lens[3 + 16 + 4] = { 4, strlen(r->to), 1 };
+    char position[320];
     int n = 3;
 
     for (size_t i = 0; i < fields->elements && n < 3 + 16; i++) {
         words[n] = fields->element[i]->str;
         lens[n] = fields->element[i]->len;
         n++;
+    }
+    if (r->is_headed) {
+        const char *more[] = { "weir.position", position, "weir.hops", "1" };
+
+        snprintf(position, sizeof(position), "redis:%s@%s", r->stream, id->str);
+        for (int i = 0; i < 4; i++) {
+            words[n] = more[i];
+            lens[n++] = strlen(more[i]);
+        }
     }
     raw_append(r->link, n, words, lens);
 }
@@ -169,7 +184,7 @@ static long raw_handle(raw *r, const redisReply *reply, long n)
             r->meter.n_warm = (uint64_t)r->n_read;
         }
         if (r->to != NULL) {
-            raw_append_copy(r, entry->element[1]);
+            raw_append_copy(r, entry->element[0], entry->element[1]);
             n_answers++;
         }
         r->ids[n_words] = entry->element[0]->str;
@@ -215,6 +230,7 @@ static int raw_run(int argc, char **argv)
     r.link = raw_connect(argv[2]);
     r.stream = argv[3];
     r.to = argc > 7 ? argv[7] : NULL;
+    r.is_headed = strcmp(argv[1], "headed") == 0;
     snprintf(r.count, sizeof(r.count), "%s", argv[5]);
     snprintf(r.group, sizeof(r.group), "raw-%d", (int)getpid());
     freeReplyObject(redisCommand(r.link, "XGROUP CREATE %s %s 0", r.stream, r.group));
@@ -302,12 +318,13 @@ int main(int argc, char **argv)
         return raw_watch(argv);
     }
     if ((argc == 7 && strcmp(argv[1], "read") == 0) ||
-        (argc == 8 && strcmp(argv[1], "copy") == 0)) {
+        (argc == 8 &&
+         (strcmp(argv[1], "copy") == 0 || strcmp(argv[1], "headed") == 0))) {
         return raw_run(argc, argv);
     }
     fputs("usage: weir-bench-redis fill ADDRESS STREAM N KEYS BYTES\n"
           "       weir-bench-redis read ADDRESS STREAM N COUNT DEPTH\n"
-          "       weir-bench-redis copy ADDRESS STREAM N COUNT DEPTH TO\n"
+          "       weir-bench-redis copy|headed ADDRESS STREAM N COUNT DEPTH TO\n"
           "       weir-bench-redis watch ADDRESS STREAM N PID SECONDS\n",
           stderr);
     return 64;
