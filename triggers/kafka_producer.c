@@ -430,7 +430,7 @@ weir_status weir_kafka_producer_start(weir_kafka_sender *sink, int kind, weir_er
 rd_kafka_resp_err_t weir_kafka_producer_send(rd_kafka_t *rk, rd_kafka_topic_t *topic,
                                              weir_out *out, int64_t now_ms)
 {
-    rd_kafka_vu_t vus[8];
+    rd_kafka_vu_t vus[8] WEIR_UNINIT;
     size_t n = 0;
 
     vus[n++] = (rd_kafka_vu_t){ .vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic };

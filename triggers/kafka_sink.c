@@ -218,7 +218,7 @@ static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
 static size_t sink_send_run(weir_kafka_sender *sink, weir_out *const *outs, size_t n,
                             int64_t now_ms, bool *needs_alone)
 {
-    sink_run run;
+    sink_run run WEIR_UNINIT;
     size_t n_taken = 0;
 
     run.target = outs[0]->target;

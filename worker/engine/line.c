@@ -187,7 +187,7 @@ static void line_jobs_keep(weir_intake *in, weir_chain *jobs)
 void weir_line_job_free(weir_intake *in, weir_job *job)
 {
     weir_chain one = { 0 };
-    weir_ev_natives natives;
+    weir_ev_natives natives WEIR_UNINIT;
 
     natives.n = 0; /* the rest is written before it is read */
     line_job_clear(job, &natives);
@@ -352,15 +352,19 @@ static void line_ended(weir_line *line, const weir_job *job)
 /* Acknowledges the done, gives back the gone, then frees both. */
 static void line_end(weir_line *line, weir_chain *chain, bool is_giveback, int64_t now)
 {
-    line_acks acks = { .is_giveback = is_giveback };
+    /* all but its receipts, which are written before read */
+    line_acks acks WEIR_UNINIT;
     weir_chain kept = { 0 };
     weir_intake *kept_in = NULL;
-    weir_ev_natives natives;
+    weir_ev_natives natives WEIR_UNINIT;
 
     if (chain->head == NULL) {
         return;
     }
     natives.n = 0; /* the rest is written before it is read */
+    acks.in = NULL;
+    acks.is_giveback = is_giveback;
+    acks.n = 0;
     if (!is_giveback) {
         line_count_ends(line, chain, now);
     }

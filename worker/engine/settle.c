@@ -299,8 +299,8 @@ void weir_settle_answered(weir_line *line, weir_job **jobs, size_t n, int64_t no
 static void settle_conclude(settle_round *round, weir_job **jobs, size_t n)
 {
     weir_line *line = round->line;
-    weir_job *sent[SETTLE_BATCH];
-    weir_job *unsent[SETTLE_BATCH];
+    weir_job *sent[SETTLE_BATCH] WEIR_UNINIT;
+    weir_job *unsent[SETTLE_BATCH] WEIR_UNINIT;
     size_t n_sent = 0;
     size_t n_unsent = 0;
     size_t n_answered = 0;
@@ -350,9 +350,9 @@ void weir_settle_aside(weir_line *line, weir_job *job, settle_plan plan, int64_t
 void weir_settle_send(weir_line *line, weir_chain *jobs, int64_t now,
                       weir_flow_news *news)
 {
-    weir_out *outs[SETTLE_BATCH];
+    weir_out *outs[SETTLE_BATCH] WEIR_UNINIT;
     settle_round round = { .line = line, .now = now, .news = news, .outs = outs };
-    weir_job *batch[SETTLE_BATCH];
+    weir_job *batch[SETTLE_BATCH] WEIR_UNINIT;
     size_t n = 0;
 
     if (line->sub->settler != NULL) {
@@ -407,7 +407,7 @@ void weir_settle_done(void *arg, const weir_sent_result *results, size_t n)
 {
     weir_engine *e = arg;
     const int64_t now = weir_clock_us();
-    weir_job *jobs[SETTLE_BATCH];
+    weir_job *jobs[SETTLE_BATCH] WEIR_UNINIT;
     size_t n_jobs = 0;
     weir_line *line = NULL;
 
