@@ -164,7 +164,9 @@ static void flow_finish_one_locked(weir_flow *f, weir_job *job, int64_t now,
         weir_flow_leave_locked(f, job, &news->gone, now, news);
         return;
     }
-    job->is_suspect = false; /* it has run, and the worker is still there */
+    /* It has run, and the worker is still there. */
+    job->is_suspect = job->is_suspect && job->is_refused;
+    job->is_refused = false;
     flow_breaker_locked(f, job, now);
     f->n_plain = flow_is_plain(job) ? f->n_plain + 1 : 0;
     switch (job->call.verdict) {

@@ -124,7 +124,8 @@ static void hand_judge(weir_line *line, weir_job *job, int64_t now)
         weir_journal_give(line->e->journal, job->slot);
         job->slot = NULL;
     }
-    if (job->is_suspect && weir_job_get(job) == WEIR_JOB_RUNNING) {
+    if (job->is_suspect && !job->is_refused &&
+        weir_job_get(job) == WEIR_JOB_RUNNING) {
         weir_alone_end(line, job);
     }
     if (weir_job_get(job) == WEIR_JOB_CLAIMED || job->ev.fault != WEIR_FAULT_NONE) {
@@ -272,6 +273,7 @@ static void hand_refuse(weir_hand *hand, weir_line *line, weir_job **jobs, size_
 {
     for (size_t i = 0; i < n; i++) {
         if (jobs[i]->behind == 0 && hand_begin(hand, line, jobs[i], now)) {
+            jobs[i]->is_refused = true;
             weir_call_returned(&jobs[i]->call, WEIR_UNAVAILABLE);
             weir_hand_forget(jobs[i]);
         }

@@ -117,7 +117,8 @@ struct weir_job {
     bool has_hold;        /* the sender's one of n_unanswered */
     /* a worker has died while it ran: it runs alone, see journal_rules.h */
     bool is_suspect;
-    bool is_blamed; /* the journal knows something of it */
+    bool is_blamed;  /* the journal knows something of it */
+    bool is_refused; /* RUNNING, but its thread could not begin the function */
 
     atomic_uint n_attempts; /* begun and counted */
     uint32_t n_agains;      /* failed sends in a row */

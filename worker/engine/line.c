@@ -157,7 +157,7 @@ static void line_job_clear(weir_job *job, weir_ev_natives *natives)
     job->is_twin = false;
     job->wants_lane = job->overran = job->is_overrun_seen = false;
     job->is_dead_made = job->is_stamped = job->has_hold = false;
-    job->is_suspect = job->is_blamed = false;
+    job->is_suspect = job->is_blamed = job->is_refused = false;
     job->n_crashes = 0;
     job->item.mark = 0;
     job->sent = WEIR_JOB_OK;
