@@ -12,6 +12,7 @@
  */
 #include "tests/sim/sim.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +193,9 @@ int main(int argc, char **argv)
 {
     main_opts opts = { .first = 1, .last = 2000, .n_jobs = 1, .n_faults = -1 };
 
+    /* Histories give back and take the same large pieces again and again. */
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (!main_parse(argc, argv, &opts)) {
         fprintf(stderr,
                 "usage: weir-sim [--seeds A-B | --seed S] [--trace] [--faults N] "

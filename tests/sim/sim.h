@@ -12,6 +12,7 @@
  * chosen by the seed wherever a lock is taken or given, a clock is read or a thread would block.
  * A crash forgets its coroutines and its memory; the brokers (sim_kafka.c, sim_sink.c) stay.
  *
+ *     sim_journal.c   the disk, its journals, and fatal signals in functions
  *     sim_world.c     the plan of a seed, processes, faults, the two phases
  *     sim_function.c  the function that the workers run
  *     sim_check.c     what has happened to each event, and the promises
@@ -31,8 +32,9 @@
 
 #define SIM_EVENTS 160 /* most events of a history */
 #define SIM_PARTS 4
-#define SIM_PROCS 4 /* processes that may live at once */
-#define SIM_OUTS 2  /* most results of an event */
+#define SIM_PROCS 4  /* processes that may live at once */
+#define SIM_OUTS 2   /* most results of an event */
+#define SIM_KILLS 30 /* so often a function may crash before somebody mends it */
 #define SIM_WALL_MS INT64_C(1700000000000)
 
 typedef struct sim_co sim_co;
@@ -67,6 +69,9 @@ void sim_sleep(int64_t us);
 void sim_co_kill(const sim_proc *proc);
 /* None of its coroutines runs before that time. */
 void sim_co_stall(const sim_proc *proc, int64_t until_us);
+/* Something of the running coroutine's own; NULL at first. */
+void sim_co_put(void *local);
+void *sim_co_get(void);
 /* How many switches there were. */
 uint64_t sim_n_switches(void);
 /* What each coroutine waits for, to stderr. */
@@ -122,6 +127,9 @@ typedef struct sim_plan {
     int64_t fault_us, span_us;
     unsigned fault_mask; /* of 1u << sim_fault */
     bool has_pending;    /* some functions answer later */
+    bool has_journal;    /* of crashes */
+    bool has_poison;     /* some events end the worker, whenever they run */
+    unsigned crashes;    /* so often they may */
     bool is_calm;        /* nothing fails, and workers end in order only */
 } sim_plan;
 
@@ -137,6 +145,7 @@ typedef enum sim_fault {
     SIM_FAULT_REFUSE, /* single records are refused for good */
     SIM_FAULT_FULL,   /* the sinks take little at once */
     SIM_FAULT_FLAKY,  /* functions fail now and then */
+    SIM_FAULT_DISK,   /* no file can be made */
     SIM_FAULT_UNAVAILABLE, /* what functions call is down for a while */
     SIM_FAULT_COUNT
 } sim_fault;
@@ -159,9 +168,13 @@ struct sim_proc {
     int64_t cut_until_us;
     int n_running; /* functions */
     int running[SIM_EVENTS];
+    int n_alone;                /* suspects that have begun and not ended */
+    bool was_alone[SIM_EVENTS]; /* ran as a suspect in this process */
 };
 
 sim_proc *sim_proc_at(int slot);
+/* A fatal signal: the running coroutine's process ends at once. */
+_Noreturn void sim_proc_die(void);
 /* Runs one history. Returns its hash. */
 uint64_t sim_run(uint64_t seed, bool is_printed, long n_faults);
 
@@ -171,7 +184,8 @@ typedef enum sim_class {
     SIM_RESULT, /* ends as done, with results */
     SIM_EMPTY,  /* ends as done, without */
     SIM_REJECT,
-    SIM_RETRIES /* never succeeds */
+    SIM_RETRIES, /* never succeeds */
+    SIM_POISON   /* ends the process */
 } sim_class;
 
 typedef struct sim_event {
@@ -187,6 +201,8 @@ typedef struct sim_event {
     int first_at, last_at;
     int n_dead;             /* dead letters that stand in the log */
     int n_started, n_ended; /* calls of the function; ended as it should */
+    int n_kills;            /* processes that it has ended */
+    int n_alone_deaths;     /* processes that ended after it had begun alone there */
     bool is_dead_sent;      /* a dead letter was handed to a sink, or will be */
     const void *stale_job;  /* whose last attempt ended when its epoch was over */
     char data[8], name[8];
@@ -215,11 +231,16 @@ void sim_check_start(sim_proc *proc, int id, const struct weir_call *call);
 void sim_check_end(sim_proc *proc, int id, const struct weir_call *call, bool is_final);
 /* A result or dead letter of that job was handed to a sink. */
 void sim_check_send(int id, const void *job);
-/* A process is no more: what it ran has ended. */
-void sim_check_forget(const sim_proc *proc);
+/* A process has died; what it says of its events now is their own business. */
+void sim_check_death(const sim_proc *proc);
+/* This event's function crashes. */
+void sim_check_kill(int id);
+/* A suspect is about to begin, alone; or has ended, or did not begin. */
+struct weir_job;
+void sim_check_alone(const struct weir_job *job, bool begins);
 /* A record was written to the results, or to the dead letters. */
 void sim_check_written(int id, int out);
-void sim_check_dead(int id);
+void sim_check_dead(int id, const char *reason);
 /* The broker has taken a position for the group. */
 void sim_check_commit(int part, int64_t before, int64_t offset, bool is_news);
 /* And this map of what is done above it. */
@@ -240,6 +261,8 @@ void sim_kafka_begin(void);
 bool sim_kafka_is_all_committed(void);
 /* A process is no more: its clients are gone. */
 void sim_client_forget_all(const sim_proc *proc);
+/* The strikes in the map of that position, if that process wrote it; else -1. */
+int sim_kafka_strikes(int part, int64_t offset, int incarnation);
 void sim_kafka_kick(void);
 /* The watching of sessions, requests and rounds: a coroutine of the world. */
 void *sim_kafka_main(void *arg);
@@ -250,6 +273,12 @@ struct weir_source_ops;
 extern const struct weir_source_ops sim_stream_source;
 void sim_stream_begin(void);
 bool sim_stream_is_all_acked(void);
+
+/* -- sim_journal.c: disks -------------------------------------------------------------------------- */
+
+void sim_journal_begin(void);
+/* A fatal signal meets the running coroutine. */
+void sim_journal_signal(void);
 
 /* -- sim_sink.c and sim_function.c ------------------------------------------------------------------ */
 

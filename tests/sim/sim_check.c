@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHECK_POISON 2 /* each of them needs many processes */
 #define CHECK_STALE 40 /* repeats of lost answers are far fewer */
 
 static struct {
@@ -24,6 +25,7 @@ static struct {
     int n;
     int64_t ends[SIM_PARTS]; /* of the partitions' logs */
     bool has_pending;
+    int n_poison;
     int n_written;          /* results, in all */
     int n_stale[SIM_PARTS]; /* commits in a row that said nothing new */
 } check;
@@ -100,13 +102,17 @@ static void event_fill(sim_event *ev)
     const uint64_t kind = sim_fixed(10, (uint64_t)ev->id) % 100;
     const uint64_t more = sim_fixed(11, (uint64_t)ev->id);
 
-    ev->cls = kind < 75   ? SIM_RESULT
+    ev->cls = kind < 4 && sim_the_plan.has_poison && check.n_poison < CHECK_POISON
+                  ? SIM_POISON
+              : kind < 75 ? SIM_RESULT
               : kind < 90 ? SIM_EMPTY
               : kind < 96 ? SIM_REJECT
                           : SIM_RETRIES;
+    check.n_poison += ev->cls == SIM_POISON;
     ev->n_outs = ev->cls != SIM_RESULT ? 0 : more % 8 == 0 ? 2 : 1;
     ev->n_flaky = more / 8 % 8 == 0 && sim_the_plan.attempts > 1 ? 1 : 0;
-    ev->is_pending = sim_the_plan.has_pending && more / 64 % 4 == 0;
+    ev->is_pending =
+        sim_the_plan.has_pending && more / 64 % 4 == 0 && ev->cls != SIM_POISON;
     check.has_pending = check.has_pending || ev->is_pending;
 }
 
@@ -161,6 +167,86 @@ static const weir_job *check_job(const weir_call *call)
                                             offsetof(weir_job, call));
 }
 
+/* With journals it is known soon; what is known goes when its dead letter stands, though it may
+ * come again. Without, only at the head of its partition, and it may be that the function has to
+ * be mended. */
+void sim_check_kill(int id)
+{
+    sim_event *ev = sim_event_at(id);
+    /* of each journal; and once more for all with it in a batch */
+    const int most = SIM_PROCS * ((int)sim_the_plan.crashes + 2);
+
+    ev->n_kills++;
+    SIM_MUST(!sim_the_plan.has_journal ||
+                 (sim_the_plan.fault_mask & 1u << SIM_FAULT_DISK) != 0 ||
+                 ev->n_kills <= most || ev->n_dead > 0,
+             "what ends workers is found out", "event %d: %d times", id, ev->n_kills);
+    if (ev->n_kills == SIM_KILLS) {
+        ev->cls = SIM_EMPTY;
+    }
+}
+
+void sim_check_death(const sim_proc *proc)
+{
+    for (int i = 0; i < check.n; i++) {
+        check.events[i].n_alone_deaths += proc->was_alone[i];
+    }
+}
+
+static int check_id(const weir_event *ev)
+{
+    int out;
+
+    return sim_event_parse(ev->data.data, ev->data.len, &out);
+}
+
+void sim_check_alone(const weir_job *job, bool begins)
+{
+    sim_proc *proc = sim_proc_here();
+    const int id = check_id(&job->ev);
+
+    sim_trace("suspect", id, begins, job->ev.strikes);
+    proc->n_alone += begins ? 1 : -1;
+    proc->was_alone[id] = proc->was_alone[id] || begins;
+    SIM_MUST(proc->n_alone >= 0 && proc->n_alone <= 1, "suspects run one at a time",
+             "%d at once", proc->n_alone);
+}
+
+/* What runs, runs with what it must run with. */
+static void check_suspect(const sim_proc *proc, int id, const weir_job *job)
+{
+    const int strikes = sim_kafka_strikes(sim_event_at(id)->part,
+                                          sim_event_at(id)->offset, proc->incarnation);
+    const weir_journal_slot *slot = sim_co_get();
+
+    SIM_MUST(proc->n_alone == (job->is_suspect ? 1 : 0) ||
+                 (job->is_suspect && sim_the_plan.batch > 1),
+             "suspects run alone", "event %d, a suspect: %d, alone: %d", id,
+             job->is_suspect, proc->n_alone);
+    SIM_MUST(!job->is_suspect || proc->n_running == 0, "suspects run alone",
+             "event %d, and %d more", id, proc->n_running);
+    SIM_MUST(
+        !job->is_suspect || sim_the_plan.is_stream || strikes < 0 ||
+            job->ev.strikes < WEIR_STRIKES_ALONE || strikes > (int)WEIR_STRIKES_ALONE,
+        "a suspect is counted before it begins", "event %d: %d strikes", id, strikes);
+    SIM_MUST(slot == NULL || sim_the_plan.batch > 1 ||
+                 (atomic_load(&slot->state) != WEIR_SLOT_IDLE &&
+                  slot->hi == job->ev.receipt.pos.hi &&
+                  slot->lo == job->ev.receipt.pos.lo),
+             "what runs stands in the journal", "event %d", id);
+}
+
+/* Who dies again and again near an event that runs alone may be met by chance, but not often. */
+static void check_blame(const sim_event *ev)
+{
+    const int allowed = (int)(sim_the_plan.crashes + WEIR_STRIKES_CHANCE);
+
+    SIM_MUST(ev->cls == SIM_POISON || ev->n_alone_deaths > allowed,
+             "nobody innocent is blamed",
+             "event %d crashed nothing, and %d processes died that had it alone",
+             ev->id, ev->n_alone_deaths);
+}
+
 void sim_check_start(sim_proc *proc, int id, const weir_call *call)
 {
     sim_event *ev = sim_event_at(id);
@@ -177,6 +263,7 @@ void sim_check_start(sim_proc *proc, int id, const weir_call *call)
                  "one of a lane runs at a time", "event %d while %d runs", id,
                  proc->running[i]);
     }
+    check_suspect(proc, id, job);
     WEIR_ASSERT(proc->n_running < SIM_EVENTS);
     proc->running[proc->n_running++] = id;
     SIM_MUST((unsigned)proc->n_running <= most, "no more run than may",
@@ -233,9 +320,12 @@ void sim_check_written(int id, int out)
     ev->outs_done |= 1u << out;
 }
 
-void sim_check_dead(int id)
+void sim_check_dead(int id, const char *reason)
 {
     sim_event_at(id)->n_dead++;
+    if (strncmp(reason, "crashed", 7) == 0) {
+        check_blame(sim_event_at(id));
+    }
     sim_trace("log.dead", id, 0, 0);
 }
 

@@ -82,6 +82,19 @@ static bool function_pend(sim_proc *proc, weir_call *call, int id)
     return true;
 }
 
+/* One of them may be what ends every worker. */
+static void function_kill(const int *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (sim_event_at(ids[i])->cls == SIM_POISON) {
+            sim_check_kill(ids[i]);
+            sim_trace("function.kills", ids[i], 0, 0);
+            sim_journal_signal();
+            sim_proc_die();
+        }
+    }
+}
+
 static void function_run(void *self, void *local, weir_call **calls, size_t n,
                          bool *is_final)
 {
@@ -102,6 +115,7 @@ static void function_run(void *self, void *local, weir_call **calls, size_t n,
     if (!sim_once_in(3)) {
         sim_sleep(function_time());
     }
+    function_kill(ids, n);
     for (size_t i = 0; i < n; i++) {
         is_pending[i] = function_pend(proc, calls[i], ids[i]);
     }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GROUP_MEMBERS 64
+#define GROUP_MEMBERS 512
 #define GROUP_ROUND_US 4000000 /* a round waits so long for its members */
 #define GROUP_TICK_US 50000
 
@@ -21,6 +21,7 @@ typedef struct group_member {
 
 typedef struct group_position {
     int64_t offset;
+    int incarnation; /* of the process that wrote it */
     char text[WEIR_ACK_MAP_MAX_BYTES + 1];
 } group_position;
 
@@ -221,6 +222,7 @@ rd_kafka_resp_err_t sim_group_commit(int member, int gen, int part, int64_t offs
                      offset != at->offset ||
                          strcmp(at->text, text == NULL ? "" : text) != 0);
     at->offset = offset;
+    at->incarnation = group.members[member].incarnation;
     (void)snprintf(at->text, sizeof(at->text), "%s", text == NULL ? "" : text);
     sim_check_map(part, offset, at->text);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -230,6 +232,19 @@ int64_t sim_group_position(int part, const char **text)
 {
     *text = group.positions[part].text;
     return group.positions[part].offset;
+}
+
+int sim_kafka_strikes(int part, int64_t offset, int incarnation)
+{
+    const group_position *at = &group.positions[part];
+    static uint32_t runs[WEIR_ACK_MAP_MAX_RUNS];
+    weir_ack_map map = { .runs = runs, .cap_runs = WEIR_ACK_MAP_MAX_RUNS };
+
+    if (at->offset != offset || at->incarnation != incarnation ||
+        weir_ack_map_decode(weir_slice_of(at->text), offset, &map) != WEIR_ACK_OK) {
+        return -1;
+    }
+    return (int)map.strikes;
 }
 
 bool sim_kafka_is_all_committed(void)

@@ -50,6 +50,7 @@ struct sim_co {
     const sim_co *other; /* to be joined */
     int ranks[SCHED_RANKS];
     int n_ranks;
+    void *local; /* see sim_co_put() */
     uint64_t n_turns;
     uint64_t n_spins; /* turns since spins_us */
     int64_t spins_us;
@@ -215,6 +216,16 @@ void sim_co_stall(const sim_proc *proc, int64_t until_us)
 sim_proc *sim_proc_here(void)
 {
     return sched.here == NULL ? NULL : sched.here->proc;
+}
+
+void sim_co_put(void *local)
+{
+    sched.here->local = local;
+}
+
+void *sim_co_get(void)
+{
+    return sched.here->local;
 }
 
 uint64_t sim_n_switches(void)

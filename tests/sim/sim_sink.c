@@ -35,6 +35,16 @@ typedef struct sim_sink {
     weir_signal signal;
 } sim_sink;
 
+static const char *sink_reason(const weir_out *out)
+{
+    for (size_t i = 0; i < out->n_headers; i++) {
+        if (strcmp(out->headers[i].name, "weir.reason") == 0) {
+            return out->headers[i].value.data;
+        }
+    }
+    return "none";
+}
+
 /* The record stands in the log. */
 static void sink_write(const weir_out *out)
 {
@@ -44,7 +54,7 @@ static void sink_write(const weir_out *out)
 
     if (target->is_dead) {
         SIM_MUST(at < 0, "a dead letter is its event", "event %d", id);
-        sim_check_dead(id);
+        sim_check_dead(id, sink_reason(out));
     } else {
         SIM_MUST(at >= 0, "a result is what the function gave", "event %d", id);
         sim_check_written(id, at);

@@ -11,6 +11,7 @@
 #include "worker/base/check.h"
 #include "worker/base/log.h"
 #include "worker/engine/engine.h"
+#include "worker/engine/journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ static struct {
     long n_faults;      /* so many more may come; -1: any number */
     int n_produced;
     bool is_over;
+    sim_proc *dying;
 } world;
 
 sim_plan sim_the_plan;
@@ -72,9 +74,22 @@ static void plan_calm(sim_plan *plan)
     plan->handover_us = 10000000;
     plan->timeout_us = 0;
     plan->max_age_us = 0;
+    plan->has_poison = false;
     plan->forgets_lost = false;
     plan->map_bytes = 4096;
     plan->batch = 1;
+}
+
+/* Crashes again and again, and a coordinator that is hard to reach. */
+static void plan_grim(sim_plan *plan)
+{
+    plan->has_poison = true;
+    plan->has_journal = sim_once_in(3);
+    plan->map_bytes = 4096;
+    plan->batch = 1;
+    plan->drain_us = 3000000;
+    plan->fault_mask |= 1u << SIM_FAULT_CRASH | 1u << SIM_FAULT_STOP |
+                        1u << SIM_FAULT_CUT | 1u << SIM_FAULT_COMMIT;
 }
 
 static void plan_make(sim_plan *plan)
@@ -105,14 +120,24 @@ static void plan_make(sim_plan *plan)
         .fault_us = (int64_t)ONE_OF(100000, 400000, 1500000),
         .span_us = (int64_t)ONE_OF(1000000, 4000000, 12000000),
         .has_pending = sim_once_in(3),
+        .has_journal = !sim_once_in(4),
+        .has_poison = sim_once_in(4),
+        .crashes = (unsigned)ONE_OF(0, 1, 3),
     };
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         plan->fault_mask |= sim_once_in(2) ? 1u << i : 0;
     }
     if (sim_once_in(8)) {
         plan_calm(plan);
+    } else if (sim_once_in(8)) {
+        plan_grim(plan);
     }
     plan->is_stream = sim_once_in(4);
+    if (plan->is_stream || plan->map_bytes == 0) {
+        /* Then nothing else remembers deaths. */
+        plan->has_poison = plan->has_poison && plan->has_journal;
+        plan->fault_mask &= plan->has_poison ? ~(1u << SIM_FAULT_DISK) : ~0u;
+    }
 }
 
 /* -- processes ------------------------------------------------------------------------------------ */
@@ -139,7 +164,8 @@ static void world_set_sub(world_frame *f, const sim_plan *plan)
                    .backoff = WEIR_BACKOFF_EXPONENTIAL,
                    .jitter = WEIR_JITTER_EQUAL,
                    .first_us = 20000,
-                   .max_us = 400000 },
+                   .max_us = 400000,
+                   .crashes = plan->crashes },
         .max_age_us = plan->max_age_us,
         .to = "k:out",
         .dead_mode = WEIR_DEAD_ADDRESS,
@@ -191,13 +217,30 @@ static world_frame *world_frame_new(const sim_plan *plan)
     return f;
 }
 
+static weir_journal *world_journal(const sim_proc *proc)
+{
+    char path[] = "sim:journal-0";
+    weir_journal *j = NULL;
+    weir_err err;
+
+    path[sizeof(path) - 2] = (char)('0' + proc->slot);
+    if (sim_the_plan.has_journal && weir_journal_open(path, &j, &err) != WEIR_OK) {
+        sim_trace("process.no_journal", proc->slot, 0, 0);
+        return NULL;
+    }
+    return j;
+}
+
 static void *world_main(void *arg)
 {
     sim_proc *proc = arg;
-    const world_frame *f = proc->frame;
+    world_frame *f = proc->frame;
+    weir_journal *journal = world_journal(proc);
     weir_engine_report report;
     weir_engine *e = NULL;
     weir_err err = { .text = "" };
+
+    f->setup.journal = journal;
 
     SIM_MUST(weir_engine_new(&f->setup, &e, &err) == WEIR_OK &&
                  weir_engine_start(e, &err) == WEIR_OK,
@@ -206,6 +249,7 @@ static void *world_main(void *arg)
     while (!proc->is_stopping) {
         sim_sleep(5000 + (int64_t)sim_rand(5000));
     }
+    weir_journal_on_purpose(journal);
     sim_trace("process.stop", proc->slot, 0, 0);
     weir_engine_stop(e, proc->stop_until_us, &report);
     sim_trace("process.stopped", report.is_clean, (int64_t)report.n_open,
@@ -214,6 +258,7 @@ static void *world_main(void *arg)
              "%lld us late", (long long)(sim_now() - proc->stop_until_us));
     if (report.is_clean) {
         weir_engine_free(e);
+        weir_journal_close(journal);
         proc->was_clean = true;
     }
     proc->is_over = true;
@@ -241,6 +286,9 @@ static void world_start_proc(void)
 static void world_end_proc(sim_proc *proc)
 {
     sim_trace("process.end", proc->slot, proc->incarnation, proc->was_clean);
+    if (!proc->is_over) {
+        sim_check_death(proc);
+    }
     sim_co_kill(proc);
     sim_client_forget_all(proc);
     if (proc->was_clean) {
@@ -250,6 +298,14 @@ static void world_end_proc(sim_proc *proc)
     sim_memory_drop(proc);
     sim_free(proc->frame);
     proc->is_alive = false;
+}
+
+_Noreturn void sim_proc_die(void)
+{
+    world.dying = sim_proc_here();
+    sim_co_stall(world.dying, WEIR_NEVER);
+    sim_sleep_until(WEIR_NEVER);
+    abort(); /* it does not come back */
 }
 
 static void world_stop_proc(sim_proc *proc, int64_t drain_us)
@@ -437,6 +493,10 @@ static void *world_fates(void *arg)
 
 static bool world_is_over(void)
 {
+    if (world.dying != NULL) {
+        world_end_proc(world.dying);
+        world.dying = NULL;
+    }
     return world.is_over;
 }
 
@@ -472,6 +532,7 @@ uint64_t sim_run(uint64_t seed, bool is_printed, long n_faults)
     sim_check_begin();
     sim_kafka_begin();
     sim_stream_begin();
+    sim_journal_begin();
     sim_co_detach(sim_co_start(NULL, "coordinator", sim_kafka_main, NULL));
     sim_co_detach(sim_co_start(NULL, "fates", world_fates, NULL));
     sim_sched_run(world_is_over);

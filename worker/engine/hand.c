@@ -124,8 +124,7 @@ static void hand_judge(weir_line *line, weir_job *job, int64_t now)
         weir_journal_give(line->e->journal, job->slot);
         job->slot = NULL;
     }
-    if (job->is_suspect && !job->is_refused &&
-        weir_job_get(job) == WEIR_JOB_RUNNING) {
+    if (job->is_suspect && !job->is_refused && weir_job_get(job) == WEIR_JOB_RUNNING) {
         weir_alone_end(line, job);
     }
     if (weir_job_get(job) == WEIR_JOB_CLAIMED || job->ev.fault != WEIR_FAULT_NONE) {
