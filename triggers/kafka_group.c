@@ -251,6 +251,22 @@ void weir_kafka_group_commit(weir_kafka_reader *src)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* The next map of these says that they are handed over in order. */
+static void group_leave(weir_kafka_reader *src,
+                        const rd_kafka_topic_partition_list_t *list)
+{
+    weir_lock_take(&src->lock);
+    for (int i = 0; list != NULL && i < list->cnt; i++) {
+        weir_kafka_part *part =
+            weir_kafka_part_find(src, list->elems[i].topic, list->elems[i].partition);
+
+        if (part != NULL) {
+            part->is_leaving = true;
+        }
+    }
+    weir_lock_give(&src->lock);
+}
+
 /* Commits what is done of `only` (NULL: all) and waits for the answer. */
 static weir_status group_commit_now(weir_kafka_reader *src,
                                     const rd_kafka_topic_partition_list_t *only,
@@ -259,6 +275,7 @@ static weir_status group_commit_now(weir_kafka_reader *src,
     weir_status st = WEIR_OK;
 
     if (src->settler != NULL) {
+        group_leave(src, only);
         return weir_kafka_txn_commit(src->settler, until_us);
     }
     for (;;) {
@@ -459,10 +476,11 @@ static size_t group_epochs(weir_kafka_reader *src,
     return n;
 }
 
-static void group_end(weir_kafka_reader *src, const weir_epoch *epochs, size_t n)
+static void group_end(weir_kafka_reader *src, const weir_epoch *epochs, size_t n,
+                      weir_again why)
 {
     for (size_t i = 0; i < n; i++) {
-        weir_kafka_part_end(src, src->parts[epochs[i].part]);
+        weir_kafka_part_end(src, src->parts[epochs[i].part], why);
     }
 }
 
@@ -476,7 +494,7 @@ void weir_kafka_group_lose(weir_kafka_reader *src)
                 const weir_epoch e = weir_kafka_part_epoch(src->parts[i]);
 
                 src->host->lost(src->host->arg, &e, 1);
-                weir_kafka_part_end(src, src->parts[i]);
+                weir_kafka_part_end(src, src->parts[i], WEIR_AGAIN_RECONNECT);
             }
         }
         return;
@@ -485,7 +503,7 @@ void weir_kafka_group_lose(weir_kafka_reader *src)
 
     if (n > 0) {
         src->host->lost(src->host->arg, epochs, n);
-        group_end(src, epochs, n);
+        group_end(src, epochs, n, WEIR_AGAIN_RECONNECT);
     }
     free(epochs);
 }
@@ -515,7 +533,7 @@ static void group_revoke(weir_kafka_reader *src, rd_kafka_t *rk,
                             is_due ? src->close_us : handover_us);
         group_commit_now(src, list, weir_clock_us() + GROUP_REVOKE_COMMIT_US);
     }
-    group_end(src, epochs, n);
+    group_end(src, epochs, n, is_lost ? WEIR_AGAIN_RECONNECT : WEIR_AGAIN_REBALANCE);
     free(epochs);
     group_answer(src, rk, false, list);
 }

@@ -93,7 +93,8 @@ static char *map_write(const weir_ack_map *map, size_t max_bytes, bool is_owned,
     int64_t covered = map->base;
 
     *is_whole = map->n_runs < 2 && !map->is_cut;
-    if (map->before.offset < 0 && map->n_runs < 2 && (!is_owned || map->is_clean)) {
+    if (map->before.offset < 0 && map->high.offset < map->base && map->n_runs < 2 &&
+        (!is_owned || map->is_clean)) {
         return NULL; /* it would say nothing */
     }
     const size_t len = weir_ack_map_encode(map, max_bytes, text, &covered);
@@ -160,6 +161,7 @@ void weir_kafka_map_plan(weir_kafka_reader *src, weir_kafka_part *part,
     }
     map_complete_locked(part, &map);
     out->base = map.base;
+    map.is_clean = part->is_leaving;
     weir_lock_give(&src->lock);
     const bool has_more = map.n_runs > 1 || map.is_cut;
 
@@ -362,6 +364,7 @@ bool weir_kafka_map_load(weir_kafka_reader *src,
             continue;
         }
         weir_kafka_strikes_load(src, part);
+        weir_kafka_part_owned_before(part);
         if (part->known.before.offset >= 0) {
             weir_kafka_map_print(part, &part->known.before);
         }

@@ -181,6 +181,9 @@ void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
     part->is_fresh = true;
     part->measure_at = 0;
     part->n_prints = 0;
+    part->again_until = part->own_again_until;
+    part->map_again_until = 0;
+    part->own_generation = part->generation;
     part->generation = 0;
     part->strikes = 0;
     part->strikes_base = -1;
@@ -190,6 +193,7 @@ void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
     part->epoch++;
     part->is_live = true;
     part->wants_hold = false;
+    part->is_leaving = false;
     part->lone = -1;
     part->away = -1;
     part->sent = position;
@@ -204,9 +208,35 @@ void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
     weir_lock_give(&src->lock);
 }
 
-void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part)
+void weir_kafka_part_owned_before(weir_kafka_part *part)
+{
+    const bool is_own =
+        part->own_again_until > 0 && part->known.generation == part->own_generation;
+
+    if (!is_own) {
+        part->map_again_until = part->known.high.offset + 1;
+        part->map_again =
+            part->known.is_clean ? WEIR_AGAIN_REBALANCE : WEIR_AGAIN_CRASH;
+    }
+    if (part->map_again_until > part->again_until) {
+        part->again_until = part->map_again_until;
+    }
+}
+
+weir_again weir_kafka_part_again(const weir_kafka_part *part, int64_t offset)
+{
+    return offset < part->map_again_until   ? part->map_again
+           : offset < part->own_again_until ? part->own_again
+                                            : WEIR_AGAIN_NONE;
+}
+
+void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part, weir_again why)
 {
     WEIR_ASSERT(part->is_assigned);
+    if (part->position > part->own_again_until) {
+        part->own_again_until = part->position;
+    }
+    part->own_again = why;
     weir_lock_take(&src->lock);
     part->is_live = false;
     weir_track_end(&part->track);

@@ -107,6 +107,7 @@ static bool plan_has_news(weir_kafka_reader *src, size_t i, weir_kafka_part **ou
         const size_t above = src->map_bytes == 0 ? 0 : weir_track_above(&part->track);
 
         has_news = part->track.n_planned > 0 || above != part->above_committed ||
+                   (part->is_leaving && weir_track_open(&part->track) > 0) ||
                    weir_track_watermark(&part->track) > part->committed;
     }
     weir_lock_give(&src->lock);

@@ -116,6 +116,9 @@ static void read_track(weir_kafka_reader *src, weir_event *const *evs,
         const int64_t offset = (int64_t)evs[i]->receipt.pos.hi;
 
         weir_track_add(&part->track, offset, evs[i]->time_ms);
+        if (offset < part->again_until) {
+            src->n_redelivered[weir_kafka_part_again(part, offset)]++;
+        }
         if (src->caps.has_epochs) {
             read_leader_locked(part, offset, read_epoch_of(evs[i]));
         }

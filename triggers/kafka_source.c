@@ -329,12 +329,12 @@ static size_t source_stat(void *self, weir_source_stat *out, weir_part_stat *par
         .is_joined = src->is_joined,
         .n_commits = src->n_commits,
         .n_rebalances = src->n_rebalances,
-        .n_redelivered = src->n_redelivered,
         .n_known_done = src->n_known_done,
         .n_maps_ignored = src->n_maps_ignored,
         .n_client = src->n_client,
         .client_bytes = src->client_bytes,
     };
+    memcpy(out->n_redelivered, src->n_redelivered, sizeof(out->n_redelivered));
     for (size_t i = 0; i < src->n_parts; i++) {
         const weir_kafka_part *part = src->parts[i];
 

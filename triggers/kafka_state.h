@@ -90,11 +90,17 @@ typedef struct weir_kafka_part {
     /* records that were given out, rising: the first is before the commit position */
     weir_ack_print prints[WEIR_KAFKA_PRINTS];
     size_t n_prints;
+    /* Below these an event comes again: given out by the owner before, as its map says, or by
+     * ourselves in an earlier epoch. again_until is the greater one. */
+    int64_t again_until, map_again_until, own_again_until;
+    weir_again map_again, own_again;
+    uint32_t own_generation; /* of our maps in that epoch */
 
     /* under the lock */
     uint32_t epoch; /* of the present or the last assignment; 0: never assigned */
     bool is_live;   /* is_assigned, for other threads */
     bool wants_hold;
+    bool is_leaving; /* it is handed over in order: the next map says so */
     int64_t lone;    /* the event that is to run alone, or does; -1: none */
     int64_t lone_us; /* since when it is asked for */
     int64_t away;    /* the position is known to stay here; -1: none is */
@@ -182,7 +188,8 @@ typedef struct weir_kafka_reader {
     weir_kafka_part **parts; /* grown under the lock */
     size_t n_parts, cap_parts;
     bool is_joined;
-    uint64_t n_commits, n_rebalances, n_redelivered;
+    uint64_t n_commits, n_rebalances;
+    uint64_t n_redelivered[WEIR_AGAIN_COUNT];
     uint64_t n_known_done, n_maps_ignored;
     size_t n_client, client_bytes;
 
@@ -204,8 +211,13 @@ weir_epoch weir_kafka_part_epoch(const weir_kafka_part *part);
 /* Begins an assignment at that position: a new epoch. */
 void weir_kafka_part_begin(weir_kafka_reader *src, weir_kafka_part *part,
                            int64_t position, bool is_committed);
-/* Ends it: later acks are dropped, what was fetched is given back. */
-void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part);
+/* Ends it: later acks are dropped, what was fetched is given back. why: what it will be called
+ * if the part comes back and its events again. */
+void weir_kafka_part_end(weir_kafka_reader *src, weir_kafka_part *part, weir_again why);
+/* The map of its last owner is believed: it tells what that one has given out. */
+void weir_kafka_part_owned_before(weir_kafka_part *part);
+/* Why the event there comes again; NONE: it does not, as far as we know. */
+weir_again weir_kafka_part_again(const weir_kafka_part *part, int64_t offset);
 /* Puts a message behind (or in front of) the stash. False: out of memory, caller keeps it. */
 bool weir_kafka_part_stash(weir_kafka_reader *src, weir_kafka_part *part,
                            rd_kafka_message_t *msg, bool is_front);

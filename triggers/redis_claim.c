@@ -40,7 +40,8 @@ weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
         if (part->backlog.hi == 0) {
             weir_redis_page_strike(src, part);
         }
-        weir_redis_page_queue(src, part, reply, reply->root, &page, 1, true);
+        weir_redis_page_queue(src, part, reply, reply->root, &page, 1,
+                              takes_all ? WEIR_AGAIN_RECLAIM : WEIR_AGAIN_CRASH);
         weir_redis_reply_give(reply);
         /* what was asked for and did not come */
         st = weir_redis_page_trimmed(src, part, &page, err);
@@ -141,7 +142,7 @@ static weir_status claim_sweep_old(weir_redis_src *src, weir_redis_part *part,
         has_nil = has_nil || reply->root->items[i].type == WEIR_REDIS_NIL;
     }
     weir_redis_page_strike(src, part);
-    weir_redis_page_queue(src, part, reply, reply->root, &page, 1, true);
+    weir_redis_page_queue(src, part, reply, reply->root, &page, 1, WEIR_AGAIN_RECLAIM);
     weir_redis_reply_give(reply);
     st = weir_redis_page_lower(src, part, &page, err);
     return st == WEIR_OK && has_nil ? claim_purge(src, part, err) : st;
@@ -228,7 +229,8 @@ weir_status weir_redis_sweep(weir_redis_src *src, weir_redis_part *part, bool *i
     if (claimed.entries->n > 0) {
         weir_redis_page_strike(src, part);
     }
-    size_t n = weir_redis_page_queue(src, part, reply, claimed.entries, &page, 0, true);
+    size_t n = weir_redis_page_queue(src, part, reply, claimed.entries, &page, 0,
+                                     WEIR_AGAIN_RECLAIM);
     if ((st = weir_redis_page_lower(src, part, &page, err)) != WEIR_OK) {
         goto out;
     }

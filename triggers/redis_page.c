@@ -99,9 +99,18 @@ void weir_redis_page_strike(weir_redis_src *src, weir_redis_part *part)
     weir_lock_give(&src->lock);
 }
 
+/* A claim that is the first delivery: who had it has given it back. */
+static weir_again page_again(weir_again again, uint32_t times)
+{
+    if (again == WEIR_AGAIN_NONE) {
+        return times > 1 ? WEIR_AGAIN_RECLAIM : WEIR_AGAIN_NONE;
+    }
+    return times == 1 ? WEIR_AGAIN_REBALANCE : again;
+}
+
 size_t weir_redis_page_queue(weir_redis_src *src, weir_redis_part *part,
                              weir_redis_reply *reply, const weir_redis_val *entries,
-                             weir_redis_page *page, uint32_t plus, bool is_claim)
+                             weir_redis_page *page, uint32_t plus, weir_again again)
 {
     size_t n_queued = 0;
 
@@ -116,7 +125,9 @@ size_t weir_redis_page_queue(weir_redis_src *src, weir_redis_part *part,
         uint32_t times = page_count_of(page, entry.pos) + plus;
         /* taken over, and the page did not reach it */
         times = times == 0 ? 2 : times;
-        if (is_claim && times > PAGE_COUNT_ALONE && page->n_high < WEIR_REDIS_PAGE) {
+        const weir_again why = page_again(again, times);
+        if (again != WEIR_AGAIN_NONE && times > PAGE_COUNT_ALONE &&
+            page->n_high < WEIR_REDIS_PAGE) {
             page->high[page->n_high] = entry.pos;
             page->high_counts[page->n_high++] = --times;
         }
@@ -127,7 +138,8 @@ size_t weir_redis_page_queue(weir_redis_src *src, weir_redis_part *part,
                 break;
             }
         }
-        n_queued += weir_redis_part_queue_locked(src, part, reply, &entry, 1, times);
+        n_queued +=
+            weir_redis_part_queue_locked(src, part, reply, &entry, 1, times, why);
     }
     weir_lock_give(&src->lock);
     if (n_queued > 0) {
@@ -191,7 +203,8 @@ weir_status weir_redis_page_fetch(weir_redis_src *src, weir_redis_part *part,
         if (reply->root->type == WEIR_REDIS_ARRAY && reply->root->n == 0) {
             gone.ids[gone.n++] = asked.ids[i];
         } else {
-            weir_redis_page_queue(src, part, reply, reply->root, page, 0, false);
+            weir_redis_page_queue(src, part, reply, reply->root, page, 0,
+                                  WEIR_AGAIN_NONE);
         }
         weir_redis_reply_give(reply);
     }

@@ -43,10 +43,11 @@ weir_status weir_redis_page_take(weir_redis_src *src, weir_redis_part *part,
                                  const weir_redis_page *page, int64_t idle_ms,
                                  weir_redis_reply **reply, weir_err *err);
 /* Queues the entries of an array; `plus` is added to each count. Takes what it queued out of
- * the page. */
+ * the page. again: they were claimed, and that is why they come again unless their last owner
+ * gave them back; NONE: they were not. */
 size_t weir_redis_page_queue(weir_redis_src *src, weir_redis_part *part,
                              weir_redis_reply *reply, const weir_redis_val *entries,
-                             weir_redis_page *page, uint32_t plus, bool is_claim);
+                             weir_redis_page *page, uint32_t plus, weir_again again);
 /* Takes one off the counts of what was claimed and had run alone before. */
 weir_status weir_redis_page_lower(weir_redis_src *src, weir_redis_part *part,
                                   const weir_redis_page *page, weir_err *err);

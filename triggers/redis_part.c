@@ -68,9 +68,11 @@ bool weir_redis_ring_pop(weir_redis_ring *ring, weir_redis_item *item)
 size_t weir_redis_part_queue_locked(weir_redis_src *src, weir_redis_part *part,
                                     weir_redis_reply *reply,
                                     const weir_redis_entry *entries, size_t n,
-                                    uint32_t n_delivered)
+                                    uint32_t n_delivered, weir_again again)
 {
-    weir_redis_item item = { .reply = reply, .n_delivered = n_delivered };
+    weir_redis_item item = { .reply = reply,
+                             .n_delivered = n_delivered,
+                             .again = again };
     size_t n_queued = 0;
 
     if (!weir_redis_held_reserve(&part->held, n)) {
@@ -229,6 +231,7 @@ void weir_redis_part_empty_locked(weir_redis_src *src, weir_redis_part *part)
     part->stat.n_unacked = 0;
     part->acks.n = 0;
     part->backs.n = 0;
+    part->again = part->given;
     weir_redis_held_clear(&part->held);
 }
 

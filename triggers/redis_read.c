@@ -91,6 +91,19 @@ static void read_fill(weir_redis_src *src, weir_redis_part *part, uint32_t epoch
     }
 }
 
+/* Why the entry comes again, if it does. Lock held. */
+static weir_again read_again_locked(weir_redis_part *part, const weir_redis_item *item)
+{
+    const weir_pos pos = item->entry.pos;
+
+    if (weir_pos_cmp(pos, part->given) > 0) {
+        part->given = pos;
+    }
+    return item->again != WEIR_AGAIN_REBALANCE && weir_pos_cmp(pos, part->again) <= 0
+               ? WEIR_AGAIN_RECONNECT
+               : item->again;
+}
+
 /* Takes up to cap items of one part. */
 static size_t read_give_part(weir_redis_src *src, weir_redis_part *part,
                              weir_event *const *evs, size_t cap)
@@ -113,7 +126,7 @@ static size_t read_give_part(weir_redis_src *src, weir_redis_part *part,
                     : weir_redis_strikes_locked(part, items[n].n_delivered);
             src->stat.client_bytes -= items[n].entry.bytes;
             src->stat.n_client--;
-            src->stat.n_redelivered += items[n].n_delivered > 1;
+            src->stat.n_redelivered[read_again_locked(part, &items[n])]++;
             part->stat.n_unacked++;
             n++;
         }
@@ -192,7 +205,8 @@ static bool read_accept(weir_redis_src *src, weir_redis_part *part,
     }
     weir_lock_take(&src->lock);
     if (part->is_live) {
-        weir_redis_part_queue_locked(src, part, reply, src->entries, n_good, 1);
+        weir_redis_part_queue_locked(src, part, reply, src->entries, n_good, 1,
+                                     WEIR_AGAIN_NONE);
     }
     weir_lock_give(&src->lock);
     if (n > 0) {

@@ -39,6 +39,7 @@ typedef struct weir_redis_item {
     weir_redis_entry entry;
     uint32_t n_delivered;
     uint32_t strikes; /* as it is given out */
+    weir_again again;
 } weir_redis_item;
 
 typedef struct weir_redis_ring {
@@ -66,6 +67,8 @@ typedef struct weir_redis_part {
     weir_redis_ring ring;
     weir_redis_held held;
     weir_redis_ids acks, backs; /* for the link to send */
+    weir_pos given;             /* the highest that was given out, ... */
+    weir_pos again; /* ... when all was lost: what is below may come again */
     /* so many of the next that others have died over run alone */
     uint32_t n_striken;
     weir_pos lone; /* what runs alone, or is to; see redis_strikes.c */
@@ -184,7 +187,7 @@ bool weir_redis_ids_add(weir_redis_ids *ids, weir_pos pos);
 size_t weir_redis_part_queue_locked(weir_redis_src *src, weir_redis_part *part,
                                     weir_redis_reply *reply,
                                     const weir_redis_entry *entries, size_t n,
-                                    uint32_t n_delivered);
+                                    uint32_t n_delivered, weir_again again);
 /*
  * How many more entries may come for a part now: of what is common to all, and at least what
  * is left of its own half share, so that a stream that is stuck holds no other. Reads under way

@@ -103,14 +103,24 @@ typedef struct weir_part_stat {
     int64_t lag_us;
 } weir_part_stat;
 
+/* Why an event comes again that was given out before, here or by another replica. */
+typedef enum weir_again {
+    WEIR_AGAIN_NONE = 0,  /* it does not, or nobody knows */
+    WEIR_AGAIN_REBALANCE, /* its last owner has handed it over in order */
+    WEIR_AGAIN_CRASH,     /* its last owner has ended, or lost it, without that */
+    WEIR_AGAIN_RECLAIM,   /* redis: another replica that had it was silent */
+    WEIR_AGAIN_RECONNECT, /* this one had lost its place in the group, or its lease */
+    WEIR_AGAIN_COUNT
+} weir_again;
+
 typedef struct weir_source_stat {
     /* member of its group, with or without partitions, or standing by */
     bool is_joined;
     bool is_standby;
     uint64_t n_commits, n_rebalances;
     uint64_t n_trimmed; /* redis: entries gone before they were handled */
-    /* events given out that were given out before (reclaim, replays) */
-    uint64_t n_redelivered;
+    /* events given out that had been given out before, as far as positions tell; not [0] */
+    uint64_t n_redelivered[WEIR_AGAIN_COUNT];
     /* kafka: events that earlier commits said were done, and were not given out again */
     uint64_t n_known_done;
     uint64_t n_maps_ignored; /* kafka: what commits said was not believed */

@@ -19,9 +19,18 @@
 #include <cmocka.h>
 
 #define N_EVENTS 100
+#define FAULT(name) cmocka_unit_test_setup(name, no_faults)
 
 static weir_proxy *proxy;
 static weir_broker *kafka;
+
+static int no_faults(void **state)
+{
+    (void)state;
+    weir_proxy_tell(proxy, "cut request EndTxn 0");
+    weir_proxy_tell(proxy, "release");
+    return 0;
+}
 
 static void until_told(const char *what, int at_least)
 {
@@ -351,17 +360,16 @@ static int teardown_group(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_of_a_transaction_is_seen_before_its_end),
-        cmocka_unit_test(what_is_done_above_the_position_is_in_the_transaction),
-        cmocka_unit_test(after_an_end_whose_answer_is_lost_there_is_a_new_producer),
-        cmocka_unit_test(answers_of_every_kind_may_be_lost),
-        cmocka_unit_test(a_call_that_waits_is_watched_and_holds_up_nobody),
-        cmocka_unit_test(a_call_that_hangs_ends_the_process_with_75),
-        cmocka_unit_test(the_id_is_of_the_slot_and_open_for_ten_seconds_at_most),
-        cmocka_unit_test(the_group_is_not_joined_before_the_id_is_taken),
-        cmocka_unit_test(
-            what_a_predecessor_left_open_counts_for_nothing_and_holds_up_nobody),
-        cmocka_unit_test(who_is_not_the_member_any_more_commits_nothing),
+        FAULT(nothing_of_a_transaction_is_seen_before_its_end),
+        FAULT(what_is_done_above_the_position_is_in_the_transaction),
+        FAULT(after_an_end_whose_answer_is_lost_there_is_a_new_producer),
+        FAULT(answers_of_every_kind_may_be_lost),
+        FAULT(a_call_that_waits_is_watched_and_holds_up_nobody),
+        FAULT(a_call_that_hangs_ends_the_process_with_75),
+        FAULT(the_id_is_of_the_slot_and_open_for_ten_seconds_at_most),
+        FAULT(the_group_is_not_joined_before_the_id_is_taken),
+        FAULT(what_a_predecessor_left_open_counts_for_nothing_and_holds_up_nobody),
+        FAULT(who_is_not_the_member_any_more_commits_nothing),
     };
 
     return cmocka_run_group_tests(tests, setup_group, teardown_group);

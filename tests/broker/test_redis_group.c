@@ -71,6 +71,7 @@ static void a_replica_whose_lease_is_taken_loses_its_parts(void **state)
     rig_until(&r, 10); /* the lease of nobody ends, and they come again */
     assert_int_equal(r.n_assigned, 2);
     assert_int_equal(world_pending(w), 5);
+    assert_int_equal(rig_again(&r, WEIR_AGAIN_RECONNECT), 5);
     rig_close(&r);
 }
 

@@ -34,10 +34,15 @@ static void entries_of_a_killed_replica_are_taken_over_and_none_is_lost(void **s
     rig_open(&r);
     rig_until(&r, 40);
     rig_each_once(&r, 0, 40);
+    size_t n_again = 0;
+
     for (size_t i = 0; i < r.n_seen; i++) {
         assert_true(r.seen[i].n_delivered >= 1 && r.seen[i].n_delivered <= 2);
+        n_again += r.seen[i].n_delivered == 2;
         rig_ack(&r, i);
     }
+    assert_true(n_again >= 25);
+    assert_int_equal(rig_again(&r, WEIR_AGAIN_RECLAIM), n_again);
     rig_flush(&r);
     assert_int_equal(world_pending(w), 0);
     rig_close(&r);
@@ -59,6 +64,7 @@ static void entries_of_a_crash_are_back_at_once_under_the_same_instance(void **s
     for (size_t i = 0; i < 30; i++) {
         assert_int_equal(r.seen[i].n_delivered, 2);
     }
+    assert_int_equal(rig_again(&r, WEIR_AGAIN_CRASH), 30);
     rig_close(&r);
 }
 
@@ -207,6 +213,8 @@ static void what_a_stopping_replica_gives_back_is_taken_at_once(void **state)
         (void)rig_read(&b, RIG_CAP, 10000);
     }
     rig_each_once(&b, 0, 20);
+    assert_int_equal(rig_again(&a, WEIR_AGAIN_REBALANCE), 0);
+    assert_int_equal(rig_again(&b, WEIR_AGAIN_REBALANCE), 20);
     rig_close(&a);
     rig_close(&b);
 }

@@ -265,6 +265,19 @@ void rig_flush(rig *r)
                      WEIR_OK);
 }
 
+size_t rig_again(const rig *r, weir_again why)
+{
+    weir_source_stat stat;
+
+    weir_redis_source.stat(r->self, &stat, NULL, 0);
+    for (int i = WEIR_AGAIN_NONE + 1; i < WEIR_AGAIN_COUNT; i++) {
+        if (i != (int)why) {
+            assert_int_equal(stat.n_redelivered[i], 0);
+        }
+    }
+    return stat.n_redelivered[why];
+}
+
 size_t rig_count(const rig *r, const char *data)
 {
     size_t n = 0;

@@ -71,6 +71,8 @@ void rig_until(rig *r, size_t n);
 void rig_while_not(rig *r, bool (*is_true)(void *arg), void *arg);
 void rig_ack(rig *r, size_t i);
 void rig_flush(rig *r);
+/* How many came again, as the source counts, and for no other reason than this. */
+size_t rig_again(const rig *r, weir_again why);
 /* How often that payload was seen. */
 size_t rig_count(const rig *r, const char *data);
 

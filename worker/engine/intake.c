@@ -383,6 +383,23 @@ static void intake_round(weir_intake *in, weir_buf *scratch)
     intake_tend_parts(in);
 }
 
+static void intake_measure_again(weir_intake *in, const weir_source_stat *stat)
+{
+    static const char *const causes[WEIR_AGAIN_COUNT] = {
+        [WEIR_AGAIN_REBALANCE] = "rebalance",
+        [WEIR_AGAIN_CRASH] = "crash",
+        [WEIR_AGAIN_RECLAIM] = "reclaim",
+        [WEIR_AGAIN_RECONNECT] = "reconnect",
+    };
+
+    for (int i = WEIR_AGAIN_NONE + 1; i < WEIR_AGAIN_COUNT; i++) {
+        weir_metric_add(
+            weir_metric_get2(WEIR_M_REDELIVERED, in->line->sub->name, causes[i]),
+            stat->n_redelivered[i] - in->n_redelivered[i]);
+        in->n_redelivered[i] = stat->n_redelivered[i];
+    }
+}
+
 /* What the source counts becomes metrics. */
 static void intake_measure(weir_intake *in)
 {
@@ -402,8 +419,7 @@ static void intake_measure(weir_intake *in)
                     stat.n_rebalances - in->n_rebalances);
     weir_metric_add(weir_metric_get1(WEIR_M_LOST_TRIMMED, name),
                     stat.n_trimmed - in->n_trimmed);
-    weir_metric_add(weir_metric_get2(WEIR_M_REDELIVERED, name, "reclaim"),
-                    stat.n_redelivered - in->n_redelivered);
+    intake_measure_again(in, &stat);
     weir_metric_add(weir_metric_get1(WEIR_M_KNOWN_DONE, name),
                     stat.n_known_done - in->n_known_done);
     weir_metric_add(weir_metric_get1(WEIR_M_MAPS_IGNORED, name),
@@ -413,7 +429,6 @@ static void intake_measure(weir_intake *in)
     in->n_commits = stat.n_commits;
     in->n_rebalances = stat.n_rebalances;
     in->n_trimmed = stat.n_trimmed;
-    in->n_redelivered = stat.n_redelivered;
     atomic_store(&in->line->lag_us, -1);
     for (size_t i = 0; i < n && i < 64; i++) {
         weir_line_part *part = weir_intake_part(in, parts[i].part);

@@ -94,7 +94,8 @@ typedef struct weir_intake {
     size_t n_batch;
     size_t n_want; /* events to be asked for, if there is room */
     /* as last counted */
-    uint64_t n_commits, n_rebalances, n_trimmed, n_redelivered;
+    uint64_t n_commits, n_rebalances, n_trimmed;
+    uint64_t n_redelivered[WEIR_AGAIN_COUNT];
     uint64_t n_known_done, n_maps_ignored;
 } weir_intake;
 

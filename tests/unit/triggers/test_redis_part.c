@@ -291,10 +291,12 @@ static void a_lost_part_gives_back_what_lay_queued(void **state)
     weir_redis_reply *reply = two_entries(reader, entries);
     weir_redis_part *part = &w.parts[0];
 
-    assert_int_equal(weir_redis_part_queue_locked(&w.src, part, reply, entries, 2, 1),
+    assert_int_equal(weir_redis_part_queue_locked(&w.src, part, reply, entries, 2, 1,
+                                                  WEIR_AGAIN_NONE),
                      2);
     /* Those are here already. */
-    assert_int_equal(weir_redis_part_queue_locked(&w.src, part, reply, entries, 2, 1),
+    assert_int_equal(weir_redis_part_queue_locked(&w.src, part, reply, entries, 2, 1,
+                                                  WEIR_AGAIN_NONE),
                      0);
     assert_int_equal(w.src.stat.n_client, 2);
     assert_int_equal(w.src.stat.client_bytes, entries[0].bytes + entries[1].bytes);
