@@ -113,7 +113,8 @@ group_progress(weir_kafka_reader *src, const rd_kafka_topic_partition_list_t *on
                                 only, part->topic, part->partition) == NULL) {
             continue;
         }
-        char *text = weir_kafka_map_text(src, part, only != NULL, &done, &above);
+        char *text = weir_kafka_map_text(
+            src, part, only != NULL && !atomic_load(&src->is_struck), &done, &above);
 
         weir_kafka_group_list_add(src, list, part, done, text);
         list->elems[list->cnt - 1].opaque = (void *)(uintptr_t)above;

@@ -310,6 +310,13 @@ static weir_status source_suspect(void *self, const weir_receipt *receipt, bool 
         WEIR_CAST(weir_kafka_reader, self, WEIR_KAFKA_SOURCE_TAG), receipt, begins);
 }
 
+static void source_struck(void *self)
+{
+    weir_kafka_reader *src = WEIR_CAST(weir_kafka_reader, self, WEIR_KAFKA_SOURCE_TAG);
+
+    atomic_store(&src->is_struck, true);
+}
+
 static weir_status source_flush(void *self, int64_t until_us)
 {
     weir_kafka_reader *src = WEIR_CAST(weir_kafka_reader, self, WEIR_KAFKA_SOURCE_TAG);
@@ -465,6 +472,7 @@ const weir_source_ops weir_kafka_source = {
     .hold = source_hold,
     .ack = source_ack,
     .suspect = source_suspect,
+    .struck = source_struck,
     .flush = source_flush,
     .stat = source_stat,
     .skip = source_skip,

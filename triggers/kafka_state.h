@@ -179,6 +179,7 @@ typedef struct weir_kafka_reader {
     weir_signal signal; /* something is in a queue, or wake() */
     atomic_bool is_woken;
     atomic_bool has_lone;     /* a suspect is to be written down */
+    atomic_bool is_struck;    /* a function hangs: nothing is left in order */
     atomic_bool has_holds;    /* a wants_hold has changed */
     atomic_bool is_low;       /* the fetcher may sleep, and should not */
     atomic_bool has_assigned; /* partitions have come, for the watch */

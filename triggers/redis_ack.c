@@ -177,7 +177,7 @@ void weir_redis_give_back(weir_redis_src *src)
         src->n_unsent -= ids.n;
         weir_lock_give(&src->lock);
         if (ids.n > 0 &&
-            weir_redis_giveback(src, part, ids.ids, ids.n, &err) != WEIR_OK) {
+            weir_redis_giveback(src, part, ids.ids, ids.n, true, &err) != WEIR_OK) {
             /* they are found by their idle time */
             weir_redis_failed(src, part, "giveback", &err);
         }

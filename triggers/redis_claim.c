@@ -261,7 +261,8 @@ weir_status weir_redis_return_pending(weir_redis_src *src, weir_redis_part *part
         }
         from = weir_redis_page_next(page.last);
         if (page.n > 0) {
-            st = weir_redis_giveback(src, part, page.ids, page.n, err);
+            st = weir_redis_giveback(src, part, page.ids, page.n,
+                                     !atomic_load(&src->is_struck), err);
         }
     } while (st == WEIR_OK && page.n_seen == WEIR_REDIS_PAGE);
     return st;

@@ -24,9 +24,10 @@ bool weir_redis_claimed_parse(const weir_redis_val *val, weir_redis_claimed *out
 
 /* Sets the idle time of all that is held and still ours to 0. */
 weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err *err);
-/* Sets it to so much that any replica takes these at once. */
+/* Sets it to so much that any replica takes these at once. in_order: without strikes. */
 weir_status weir_redis_giveback(weir_redis_src *src, weir_redis_part *part,
-                                const weir_pos *ids, size_t n, weir_err *err);
+                                const weir_pos *ids, size_t n, bool in_order,
+                                weir_err *err);
 /* Queues a page of pending entries that should be here and are not. *is_over: that was all. */
 weir_status weir_redis_backlog(weir_redis_src *src, weir_redis_part *part,
                                bool *is_over, weir_err *err);

@@ -98,7 +98,8 @@ weir_status weir_redis_beat(weir_redis_src *src, weir_redis_part *part, weir_err
 }
 
 weir_status weir_redis_giveback(weir_redis_src *src, weir_redis_part *part,
-                                const weir_pos *ids, size_t n, weir_err *err)
+                                const weir_pos *ids, size_t n, bool in_order,
+                                weir_err *err)
 {
     int64_t claim_ms = src->setup->claim_after_us / 1000;
     weir_pos *sorted = malloc(n * sizeof(*sorted) + 1);
@@ -110,9 +111,9 @@ weir_status weir_redis_giveback(weir_redis_src *src, weir_redis_part *part,
     qsort(sorted, n, sizeof(*sorted), idle_id_order);
     weir_status st = weir_redis_set_idle(
         src, part, sorted, n,
-        claim_ms > WEIR_REDIS_BACK_MS ? claim_ms : WEIR_REDIS_BACK_MS, "0",
+        claim_ms > WEIR_REDIS_BACK_MS ? claim_ms : WEIR_REDIS_BACK_MS,
         /* who leaves in order leaves no strikes, and the next claim adds one */
-        err);
+        in_order ? "0" : "", err);
     free(sorted);
     return st;
 }

@@ -275,6 +275,13 @@ static weir_status source_suspect(void *self, const weir_receipt *receipt, bool 
         WEIR_CAST(weir_redis_src, self, WEIR_REDIS_SOURCE_TAG), receipt, begins);
 }
 
+static void source_struck(void *self)
+{
+    weir_redis_src *src = WEIR_CAST(weir_redis_src, self, WEIR_REDIS_SOURCE_TAG);
+
+    atomic_store(&src->is_struck, true);
+}
+
 static void source_giveback(void *self, const weir_receipt *receipts, size_t n)
 {
     source_return(WEIR_CAST(weir_redis_src, self, WEIR_REDIS_SOURCE_TAG), receipts, n,
@@ -430,6 +437,7 @@ const weir_source_ops weir_redis_source = {
     .ack = source_ack,
     .giveback = source_giveback,
     .suspect = source_suspect,
+    .struck = source_struck,
     .flush = source_flush,
     .stat = source_stat,
     .skip = source_skip,

@@ -168,6 +168,10 @@ typedef struct weir_source_ops {
      * death from here on counts, or does not. WEIR_EAGAIN: it is being written, ask again. Anything else:
      * it is not ours any more. May be NULL. Any thread. */
     weir_status (*suspect)(void *self, const weir_receipt *receipt, bool begins);
+    /* This worker is about to end by the fault of a function that hangs: whatever is unfinished
+     * when it leaves is not left in order, and the queue counts it as a death (strikes.h). May
+     * be NULL. Any thread. */
+    void (*struck)(void *self);
     /* Commits what is acked, now; intake thread. WEIR_OK, or WEIR_ETIMEOUT at until_us. */
     weir_status (*flush)(void *self, int64_t until_us);
     /* A consistent copy; fills up to cap parts, returns how many there are. Any thread. */

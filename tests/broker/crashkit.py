@@ -6,6 +6,7 @@ The same on every queue: the event that ends the worker becomes a dead letter `c
 `retry.crashes` more starts, every other one is processed, and who is killed blames nobody.
 """
 
+import itertools
 import json
 import os
 import random
@@ -37,8 +38,10 @@ for _name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"):
         "handle_sigill=0:detect_leaks=0"]))
 
 N = 60
+NUMBERS = itertools.count(1)
 EXIT = {"segv": -signal.SIGSEGV, "abort": -signal.SIGABRT, "exit": 0, "_exit": 0,
-        "fpe": -signal.SIGFPE, "stack": -signal.SIGSEGV, "loop": 75}
+        "fpe": -signal.SIGFPE, "stack": -signal.SIGSEGV, "loop": 75,
+        "leak": -signal.SIGKILL}
 
 
 class Redis:
@@ -70,8 +73,9 @@ class Kafka:
 class Case:
     def __init__(self, kit, kind, name, crashes=2, hang="30s"):
         self.kit, self.kind, self.label, self.hang = kit, kind, name, hang
-        self.name = f"crash-{name.replace('_', 'x')}-{RUN}"
+        self.name = f"crash-{name.replace('_', 'x')}-{RUN}-{next(NUMBERS)}"
         self.crashes, self.n_starts = crashes, 0
+        self.cage = None  # with an add(pid): what each worker is put into
         kind.topics(self.name)
         self.path = self.config("one", self.name)
 
@@ -80,6 +84,10 @@ class Case:
             name=self.name, instance=instance, state=state, build=self.kit.build,
             kind=self.kind.kind, queue=self.kind.queue, sub=self.kind.sub,
             crashes=self.crashes, hang=self.hang))
+
+    def elsewhere(self):
+        """A configuration whose state_dir nobody has seen before."""
+        return self.config("one", f"{self.name}-{self.n_starts}")
 
     def send(self, events):
         send(self.kit, self.path, f"{self.kind.kind}:{self.name}.in", "\n".join(events) + "\n")
@@ -99,7 +107,10 @@ class Case:
 
     def start(self, path=None):
         self.n_starts += 1
-        return Worker(self.kit, f"{self.name}-{self.n_starts}", path or self.path)
+        worker = Worker(self.kit, f"{self.name}-{self.n_starts}", path or self.path)
+        if self.cage is not None:
+            self.cage.add(worker.process.pid)
+        return worker
 
     def reasons(self):
         return sorted((e["data"], h.get("value")) for e in self.dead() for h in e["headers"]
@@ -129,13 +140,14 @@ class Case:
                 self.kit.end()
 
 
-def poison(kit, kind, how, crashes=2):
+def poison(kit, kind, how, crashes=2, cage=None):
     """One event in the midst of others ends the worker each time."""
     case = Case(kit, kind, how, crashes, "1s" if how == "loop" else "30s")
     others = [f"ok {i}" for i in range(N)]
+    case.cage = cage
     case.send(others[: N // 2] + [how] + others[N // 2:])
     n_ends = case.supervise(set(others), {EXIT[how]})
-    if how == "_exit":  # there is no proof before it ran alone
+    if how in ("_exit", "leak"):  # there is no proof before it ran alone
         kit.equal(n_ends, 1 + crashes + 3, f"{how}: once with others, and more often alone")
     else:
         kit.equal(n_ends, crashes + 1, f"{how}: the worker ended so often")
@@ -143,15 +155,14 @@ def poison(kit, kind, how, crashes=2):
     kit.equal(case.results(), set(others), f"{how}: every other event has its result")
 
 
-def forgetful(kit, kind):
+def forgetful(kit, kind, how="segv"):
     """Without a journal that lasts the queue itself tells who ends its workers."""
-    case = Case(kit, kind, "forget", crashes=0)
+    case = Case(kit, kind, "forget", crashes=0, hang="1s" if how == "loop" else "30s")
     others = [f"ok {i}" for i in range(20)]
-    case.send(others[:10] + ["segv"] + others[10:])
-    n_ends = case.supervise(set(others), {EXIT["segv"]},
-                            lambda: case.config("one", f"{case.name}-{case.n_starts}"))
+    case.send(others[:10] + [how] + others[10:])
+    n_ends = case.supervise(set(others), {EXIT[how]}, case.elsewhere)
     kit.check(n_ends >= 5, f"forget: two deaths, and three alone: {n_ends}")
-    kit.equal(case.reasons(), [("segv", "crashed")], "forget: the right one")
+    kit.equal(case.reasons(), [(how, "crashed")], "forget: the right one")
     kit.equal(case.results(), set(others), "forget: every other event has its result")
 
 
@@ -181,7 +192,7 @@ def killed_forgetful(kit, kind, n_lives=3):
     """Kills of workers whose journal does not last blame nobody while things move."""
     case = Case(kit, kind, "kills", crashes=0)
     under_load(case, random.Random(7), signal.SIGKILL, n_lives,
-               lambda: case.config("one", f"{case.name}-{case.n_starts}"))
+               case.elsewhere)
 
 
 def innocent_fork(kit, kind):

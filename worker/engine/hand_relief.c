@@ -43,6 +43,18 @@ static void hand_take_relief(weir_hand *hand, hand_relief *relief)
     weir_lock_give(&hand->lock);
 }
 
+/* The journal may not outlive the worker: its queues count it too. */
+static void hand_tell_struck(const weir_line *line)
+{
+    for (size_t i = 0; i < line->sub->n_sources; i++) {
+        const weir_intake *in = &line->intakes[i];
+
+        if (in->is_started && in->source->ops->struck != NULL) {
+            in->source->ops->struck(in->self);
+        }
+    }
+}
+
 void weir_hand_watch(weir_hand *hand, int64_t now, int64_t still_us)
 {
     weir_journal_slot *slot = hand->slot;
@@ -59,6 +71,7 @@ void weir_hand_watch(weir_hand *hand, int64_t now, int64_t still_us)
     if (line->sub->hang_us > 0 && now - hand->seen_us > line->sub->hang_us) {
         hand->seen_us = now;
         weir_journal_mark(slot, WEIR_MARK_HANG);
+        hand_tell_struck(line);
         weir_engine_fail(
             line->e, 75,
             "subscription %s: its function has not returned for `hang`, %lld "

@@ -3,7 +3,7 @@
 /*
  * poison - a function that ends its worker in the way that its event names.
  *
- * segv, abort, exit, _exit, fpe, stack, loop; "fork" lets a child crash and exit, and goes on;
+ * segv, abort, exit, _exit, fpe, stack, loop, leak; "fork" lets a child crash and exit, and goes on;
  * "sleep MILLISECONDS ..." takes its time. What it survives is emitted as it came.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -65,6 +65,18 @@ static void forks(void)
     }
 }
 
+/* Takes memory, and uses it, until the kernel has an answer. */
+static void leak(void)
+{
+    for (;;) {
+        char *more = malloc(1 << 20);
+
+        if (more != NULL) {
+            memset(more, 1, 1 << 20);
+        }
+    }
+}
+
 static void die(weir_slice data)
 {
     if (is(data, "segv")) {
@@ -77,6 +89,8 @@ static void die(weir_slice data)
         _exit(0);
     } else if (is(data, "fpe")) {
         raise(SIGFPE);
+    } else if (is(data, "leak")) {
+        leak();
     } else if (is(data, "stack")) {
         sleep_ms(deep(1) & 1);
     }
