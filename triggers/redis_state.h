@@ -172,7 +172,8 @@ typedef struct weir_redis_src {
     int64_t slot_due_us, single_due_us, beat_due_us, sweep_due_us, sample_due_us,
         tidy_due_us, rate_due_us, ack_due_us;
     atomic_bool is_closing, is_link_over;
-    atomic_bool is_struck; /* a function hangs: what is unfinished is not left in order */
+    /* a function hangs: what is unfinished is not left in order */
+    atomic_bool is_struck;
 
     /* exactly_once: whoever settles for this source lets go of it when release() is called, on
      * the intake's thread, before anything of the source is freed. NULL: nobody does. */
