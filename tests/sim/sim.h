@@ -13,6 +13,7 @@
  * A crash forgets its coroutines and its memory; the brokers (sim_kafka.c, sim_sink.c) stay.
  *
  *     sim_journal.c   the disk, its journals, and fatal signals in functions
+ *     sim_once.c      the settler that makes outputs and acknowledgement one
  *     sim_world.c     the plan of a seed, processes, faults, the two phases
  *     sim_function.c  the function that the workers run
  *     sim_check.c     what has happened to each event, and the promises
@@ -113,6 +114,7 @@ typedef struct sim_plan {
     int n_events, n_parts, n_keys, n_procs;
     int order;      /* weir_order */
     bool is_stream; /* read from streams; else from a topic */
+    bool is_once;   /* exactly_once, where there is a stream */
     bool keeps_order;
     bool is_cooperative;
     unsigned concurrency, batch, attempts, preempt_n;
@@ -272,6 +274,14 @@ void *sim_kafka_main(void *arg);
 struct weir_source_ops;
 extern const struct weir_source_ops sim_stream_source;
 void sim_stream_begin(void);
+/* For the settler: the server's word on an entry; it is acknowledged; it left the engine. */
+bool sim_stream_is_acked(int id);
+bool sim_stream_is_owner(int id, const sim_proc *proc);
+void sim_stream_settle(int id);
+struct weir_receipt;
+void sim_stream_let_go(void *source, const struct weir_receipt *receipt);
+struct weir_settler_ops;
+extern const struct weir_settler_ops sim_once_settler;
 bool sim_stream_is_all_acked(void);
 
 /* -- sim_journal.c: disks -------------------------------------------------------------------------- */
@@ -284,6 +294,10 @@ void sim_journal_signal(void);
 
 struct weir_sink_ops;
 extern const struct weir_sink_ops sim_sink_ordered, sim_sink_loose;
+struct weir_out;
+bool sim_sink_is_dead(const struct weir_out *out);
+/* A record stands in its log. */
+void sim_sink_write(const struct weir_out *out);
 struct weir_host_ops;
 extern const struct weir_host_ops sim_host_ops;
 

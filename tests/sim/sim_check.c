@@ -314,6 +314,8 @@ void sim_check_written(int id, int out)
                  "results of a lane keep its order", "of event %d before those of %d",
                  id, i);
     }
+    SIM_MUST(!sim_the_plan.is_once || (ev->n_written[out] == 0 && ev->n_dead == 0),
+             "results come once", "result %d of event %d", out, id);
     ev->n_written[out]++;
     ev->last_at = ++check.n_written;
     ev->first_at = ev->first_at == 0 ? ev->last_at : ev->first_at;
@@ -322,6 +324,9 @@ void sim_check_written(int id, int out)
 
 void sim_check_dead(int id, const char *reason)
 {
+    SIM_MUST(!sim_the_plan.is_once ||
+                 (sim_event_at(id)->n_dead == 0 && sim_event_at(id)->outs_done == 0),
+             "a dead letter comes once, and in place of results", "event %d", id);
     sim_event_at(id)->n_dead++;
     if (strncmp(reason, "crashed", 7) == 0) {
         check_blame(sim_event_at(id));

@@ -45,8 +45,15 @@ static const char *sink_reason(const weir_out *out)
     return "none";
 }
 
+bool sim_sink_is_dead(const weir_out *out)
+{
+    const sim_target *target = out->target;
+
+    return target->is_dead;
+}
+
 /* The record stands in the log. */
-static void sink_write(const weir_out *out)
+void sim_sink_write(const weir_out *out)
 {
     const sim_target *target = out->target;
     int at = -1;
@@ -73,7 +80,7 @@ static weir_sent sink_try(const sim_sink *sink, const weir_out *out)
             ->is_dead_sent = true;
         return WEIR_SENT_TOO_LARGE;
     }
-    sink_write(out);
+    sim_sink_write(out);
     return WEIR_SENT_OK;
 }
 
@@ -101,7 +108,7 @@ static void sink_fail_all(sim_sink *sink)
 
         for (size_t i = 0; i < n; i++) {
             if (i < n_written) {
-                sink_write(sink->line[i]);
+                sim_sink_write(sink->line[i]);
             }
             results[i] = (weir_sent_result){ sink->line[i], WEIR_SENT_AGAIN, "failed" };
         }

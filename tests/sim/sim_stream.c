@@ -67,6 +67,30 @@ bool sim_stream_is_all_acked(void)
     return true;
 }
 
+bool sim_stream_is_acked(int id)
+{
+    return server.entries[id].is_acked;
+}
+
+bool sim_stream_is_owner(int id, const sim_proc *proc)
+{
+    return !server.entries[id].is_acked &&
+           server.entries[id].owner == proc->incarnation;
+}
+
+void sim_stream_settle(int id)
+{
+    sim_check_ack(id);
+    server.entries[id].is_acked = true;
+}
+
+void sim_stream_let_go(void *source, const struct weir_receipt *receipt)
+{
+    sim_stream *src = source;
+
+    src->is_given[receipt->pos.lo] = false;
+}
+
 static bool stream_is_cut(const sim_stream *src)
 {
     return src->proc->cut_until_us > sim_now();
@@ -347,7 +371,7 @@ static void stream_hold(void *self, uint32_t part, uint32_t epoch, bool is_held)
     }
 }
 
-static void stream_ack(void *self, const weir_receipt *receipts, size_t n)
+static void stream_ack(void *self, const struct weir_receipt *receipts, size_t n)
 {
     sim_stream *src = self;
 
@@ -361,7 +385,7 @@ static void stream_ack(void *self, const weir_receipt *receipts, size_t n)
     }
 }
 
-static void stream_give_back(void *self, const weir_receipt *receipts, size_t n)
+static void stream_give_back(void *self, const struct weir_receipt *receipts, size_t n)
 {
     sim_stream *src = self;
 

@@ -133,6 +133,7 @@ static void plan_make(sim_plan *plan)
         plan_grim(plan);
     }
     plan->is_stream = sim_once_in(4);
+    plan->is_once = plan->is_stream && sim_once_in(2);
     if (plan->is_stream || plan->map_bytes == 0) {
         /* Then nothing else remembers deaths. */
         plan->has_poison = plan->has_poison && plan->has_journal;
@@ -170,6 +171,8 @@ static void world_set_sub(world_frame *f, const sim_plan *plan)
         .to = "k:out",
         .dead_mode = WEIR_DEAD_ADDRESS,
         .stamp = true,
+        .settler = plan->is_once ? &sim_once_settler : NULL,
+        .transaction_us = 100000,
     };
 }
 
