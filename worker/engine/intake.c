@@ -535,6 +535,8 @@ weir_status weir_intake_start(weir_intake *in, weir_err *err)
 
 void weir_intake_fini(weir_intake *in)
 {
+    size_t n_back = 0;
+
     if (in->line == NULL) {
         return;
     }
@@ -544,14 +546,15 @@ void weir_intake_fini(weir_intake *in)
     for (size_t i = 0; i < in->n_batch; i++) {
         weir_line_job_free(in, in->batch[i]);
     }
-    while (in->free_jobs != NULL) {
-        weir_job *job = in->free_jobs;
-
-        in->free_jobs = job->next;
+    for (weir_job *job = in->free_jobs; job != NULL; job = job->next) {
         weir_arena_fini(&job->arena);
         weir_arena_fini(&job->out_arena);
         weir_lane_free(job->spare);
-        free(job);
+        n_back++;
+    }
+    in->free_jobs = NULL;
+    if (n_back == in->n_jobs) { /* else somebody may still look at one */
+        weir_job_slab_free(&in->slabs);
     }
     for (size_t i = 0; i < in->n_parts; i++) {
         if (in->parts[i] != NULL) {

@@ -95,25 +95,18 @@ void weir_line_fini(weir_line *line)
     weir_lock_fini(&line->inbox_lock);
 }
 
-/* A job that has never been used; NULL: out of memory. */
-static weir_job *line_job_make(void)
+/* Puts a chain of cleared jobs back. */
+static void line_jobs_keep(weir_intake *in, weir_chain *jobs)
 {
-    weir_job *job = calloc(1, sizeof(*job));
-
-    if (job == NULL) {
-        return NULL;
+    if (jobs->head == NULL) {
+        return;
     }
-    weir_arena_init(&job->arena, 1024);
-    weir_arena_init(&job->out_arena, 1024);
-    weir_list_init(&job->ready_node);
-    weir_list_init(&job->lane_node);
-    weir_list_init(&job->part_node);
-    job->spare = weir_lane_new();
-    if (job->spare == NULL) {
-        free(job);
-        return NULL;
-    }
-    return job;
+    weir_lock_take(&in->lock);
+    jobs->last->next = in->free_jobs;
+    in->free_jobs = jobs->head;
+    in->n_free += jobs->n;
+    weir_lock_give(&in->lock);
+    *jobs = (weir_chain){ 0 };
 }
 
 size_t weir_line_jobs_new(weir_intake *in, weir_job **out, size_t n)
@@ -127,8 +120,22 @@ size_t weir_line_jobs_new(weir_intake *in, weir_job **out, size_t n)
     }
     in->n_free -= n_got;
     weir_lock_give(&in->lock);
-    while (n_got < n && (out[n_got] = line_job_make()) != NULL) {
-        n_got++;
+    if (n_got < n) {
+        weir_chain rest = { 0 };
+        weir_job *fresh = NULL;
+
+        in->n_jobs += weir_job_slab_add(&in->slabs, n - n_got, &fresh);
+        while (fresh != NULL) {
+            weir_job *job = fresh;
+
+            fresh = job->next;
+            if (n_got < n) {
+                out[n_got++] = job;
+            } else {
+                weir_chain_add(&rest, job);
+            }
+        }
+        line_jobs_keep(in, &rest);
     }
     for (size_t i = 0; i < n_got; i++) {
         weir_ev_begin(&out[i]->ev, &out[i]->arena);
@@ -168,20 +175,6 @@ static void line_job_clear(weir_job *job, weir_ev_natives *natives)
     if (weir_job_get(job) == WEIR_JOB_DONE) {
         weir_job_move(job, WEIR_JOB_FREE);
     }
-}
-
-/* Puts a chain of cleared jobs back. */
-static void line_jobs_keep(weir_intake *in, weir_chain *jobs)
-{
-    if (jobs->head == NULL) {
-        return;
-    }
-    weir_lock_take(&in->lock);
-    jobs->last->next = in->free_jobs;
-    in->free_jobs = jobs->head;
-    in->n_free += jobs->n;
-    weir_lock_give(&in->lock);
-    *jobs = (weir_chain){ 0 };
 }
 
 void weir_line_job_free(weir_intake *in, weir_job *job)

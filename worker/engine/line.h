@@ -22,6 +22,7 @@
 #include "worker/engine/budget.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/flow.h"
+#include "worker/engine/job_slab.h"
 #include "worker/engine/lane.h"
 
 typedef struct weir_line weir_line;
@@ -81,10 +82,12 @@ typedef struct weir_intake {
     weir_line_part **parts; /* by slot; NULL: not seen yet */
     size_t n_parts;
     weir_job *free_jobs; /* through job->next */
-    size_t n_free, n_jobs;
+    size_t n_free;
 
-    size_t n_stashed; /* the intake thread's, as the rest */
-    bool is_full;     /* a part that is not held has a stash: nothing may be read */
+    weir_job_slab *slabs; /* the intake thread's, as the rest */
+    size_t n_jobs;        /* of all slabs */
+    size_t n_stashed;
+    bool is_full; /* a part that is not held has a stash: nothing may be read */
     /* there was no memory for an event or a part: it admits no more */
     bool is_barred;
     bool is_tending;  /* a part is stuck, or something in it is skipped */
