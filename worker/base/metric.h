@@ -44,6 +44,7 @@ typedef enum weir_metric_id {
     WEIR_M_COMMITS,           /* subscription */
     WEIR_M_REBALANCES,        /* subscription */
     WEIR_M_STOPPED,      /* subscription, topic, partition: 1 while an alarm holds it */
+    WEIR_M_STALLS,       /* subscription: parts that stood still with work to do */
     WEIR_M_LOST_TRIMMED, /* subscription: Redis entries trimmed before they were handled */
     WEIR_M_KNOWN_DONE,   /* subscription: not given out again, by what a commit said */
     WEIR_M_MAPS_IGNORED, /* subscription: what a commit said was not believed */

@@ -82,6 +82,10 @@ const weir_metric_family weir_metric_families[WEIR_M_COUNT] = {
                          "1 while an alarm holds the partition.",
                          WEIR_GAUGE,
                          { "subscription", "topic", "partition" } },
+    [WEIR_M_STALLS] = { "partition_stalls_total",
+                        "Times that a partition or stream stood still with work to do.",
+                        WEIR_COUNTER,
+                        { "subscription" } },
     [WEIR_M_LOST_TRIMMED] = { "lost_trimmed_total",
                               "Redis entries that were trimmed before they were "
                               "handled.",

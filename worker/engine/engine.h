@@ -57,6 +57,7 @@ typedef struct weir_engine_setup {
     weir_sub *subs;
     size_t n_subs;
     bool is_replay;
+    int64_t stall_us; /* a part that stands for longer is told; 0: a minute */
     struct weir_journal *journal; /* of crashes; NULL: none. Outlives the engine */
     /* Called for each end (and each retry) of an event, from any thread; NULL: nobody asks. */
     void (*fate)(void *arg, const weir_fate *fate);

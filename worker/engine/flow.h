@@ -237,6 +237,8 @@ typedef struct weir_flow_first {
     size_t n_behind;
 } weir_flow_first;
 bool weir_flow_first_get(weir_flow *f, const weir_part *part, weir_flow_first *out);
+/* Only where it stands. False: nothing is unfinished. */
+bool weir_flow_first_at(weir_flow *f, const weir_part *part, weir_pos *out);
 /* The position of the first event that stops the part: its dead letter fits nowhere. False:
  * there is none. */
 bool weir_flow_stuck_get(weir_flow *f, const weir_part *part,

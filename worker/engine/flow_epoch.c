@@ -453,6 +453,18 @@ bool weir_flow_first_get(weir_flow *f, const weir_part *part, weir_flow_first *o
     return is_there;
 }
 
+bool weir_flow_first_at(weir_flow *f, const weir_part *part, weir_pos *out)
+{
+    weir_lock_take(&f->lock);
+    const bool is_there = !weir_list_is_empty(&part->jobs);
+
+    if (is_there) {
+        *out = WEIR_CONTAINER_OF(part->jobs.next, weir_job, part_node)->ev.receipt.pos;
+    }
+    weir_lock_give(&f->lock);
+    return is_there;
+}
+
 bool weir_flow_stuck_get(weir_flow *f, const weir_part *part,
                          char position[WEIR_POSITION_MAX])
 {

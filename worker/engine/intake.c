@@ -433,6 +433,9 @@ static void intake_measure(weir_intake *in)
     for (size_t i = 0; i < n && i < 64; i++) {
         weir_line_part *part = weir_intake_part(in, parts[i].part);
 
+        if (part != NULL && part->is_assigned) {
+            weir_intake_stall(in, part, &parts[i], weir_clock_us());
+        }
         if (part != NULL && part->is_assigned && parts[i].lag >= 0) {
             weir_metric_set(part->lag, (double)parts[i].lag);
         }

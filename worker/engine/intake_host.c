@@ -107,6 +107,10 @@ static void intake_assigned(void *arg, const weir_epoch *e, size_t n)
         }
         weir_flow_assign(in->line->flow, &part->part, e[i].epoch);
         if (!part->is_assigned) {
+            part->stall = (weir_stall){ .is_stalled = false };
+            weir_lock_take(&in->lock);
+            part->stalled[0] = '\0';
+            weir_lock_give(&in->lock);
             part->is_assigned = true;
             weir_share_part_add(&in->line->share, &part->bucket);
         }

@@ -24,6 +24,7 @@
 #include "worker/engine/flow.h"
 #include "worker/engine/job_slab.h"
 #include "worker/engine/lane.h"
+#include "worker/engine/stall.h"
 
 typedef struct weir_line weir_line;
 typedef struct weir_dest weir_dest;
@@ -52,6 +53,8 @@ typedef struct weir_line_part {
     bool has_blames;         /* the journal knows something of events */
     weir_pos blamed;         /* up to this one */
     bool is_stuck;           /* by a dead letter, as `stopped` says */
+    weir_stall stall;        /* does it move? */
+    char stalled[600];       /* why it does not; empty: it does. The intake's lock */
     atomic_bool is_assigned; /* written by the intake thread */
     atomic_int trouble;      /* weir_trouble */
     atomic_int skip_state;   /* weir_line_skip: what `weir skip` asked for */
@@ -340,6 +343,12 @@ void weir_intake_tend_skip(weir_intake *in, weir_line_part *part);
 weir_status weir_intake_skip(weir_intake *in, weir_line_part *part, weir_pos pos,
                              int64_t until_us, weir_err *err);
 void weir_intake_fini(weir_intake *in);
+
+/* -- intake_stall.c -- */
+/* Looks whether the part moves; says it once if it does not. The intake's thread, about once a
+ * second. */
+void weir_intake_stall(weir_intake *in, weir_line_part *part,
+                       const weir_part_stat *stat, int64_t now);
 
 /* -- intake_key.c -- */
 #define WEIR_INTAKE_AHEAD 8 /* events, of a fetch */

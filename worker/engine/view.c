@@ -305,6 +305,20 @@ weir_status weir_engine_skip(weir_engine *e, const weir_address *at, int64_t unt
 
 /* -- describe ---------------------------------------------------------------------------------- */
 
+static void view_describe_stall(weir_intake *in, const weir_line_part *part,
+                                weir_buf *json)
+{
+    char text[sizeof(part->stalled)];
+
+    weir_lock_take(&in->lock);
+    memcpy(text, part->stalled, sizeof(text));
+    weir_lock_give(&in->lock);
+    if (text[0] != '\0') {
+        weir_buf_str(json, ",\"stalled\":");
+        weir_buf_json(json, weir_slice_of(text));
+    }
+}
+
 static void view_describe_parts(weir_intake *in, weir_buf *json, bool *is_first)
 {
     for (size_t i = 0;; i++) {
@@ -334,6 +348,7 @@ static void view_describe_parts(weir_intake *in, weir_buf *json, bool *is_first)
                 weir_job_state_text(first.state), first.n_attempts,
                 first.is_stuck ? "true" : "false", first.n_behind);
         }
+        view_describe_stall(in, part, json);
         if (atomic_load(&part->trouble) != WEIR_TROUBLE_NONE) {
             weir_buf_str(json, ",\"trouble\":");
             weir_buf_json(
