@@ -5,6 +5,7 @@
  */
 #include "triggers/kafka_admin.h"
 
+#include "triggers/kafka_ask.h"
 #include "triggers/kafka_end.h"
 #include "triggers/kafka_meet.h"
 #include "worker/base/clock.h"
@@ -82,9 +83,8 @@ weir_status weir_kafka_topic_answer(rd_kafka_event_t *event, char *topic,
     return WEIR_OK;
 }
 
-/* One topic's metadata; on WEIR_OK the caller destroys *out. */
-static weir_status admin_metadata(rd_kafka_t *rk, const char *topic, int timeout_ms,
-                                  const struct rd_kafka_metadata **out, weir_err *err)
+weir_status weir_kafka_ask_metadata(rd_kafka_t *rk, const char *topic, int timeout_ms,
+                                    const struct rd_kafka_metadata **out, weir_err *err)
 {
     const struct rd_kafka_metadata *meta = NULL;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(rk, topic, NULL);
@@ -114,8 +114,7 @@ static weir_status admin_metadata(rd_kafka_t *rk, const char *topic, int timeout
     return WEIR_OK;
 }
 
-/* The cluster of `weir dev` has no admin requests; its name tells it (metadata is known here). */
-static bool admin_is_mock(rd_kafka_t *rk, int timeout_ms)
+bool weir_kafka_ask_is_mock(rd_kafka_t *rk, int timeout_ms)
 {
     char *id = rd_kafka_clusterid(rk, timeout_ms);
     const bool is_mock = id != NULL && strncmp(id, "mockCluster", 11) == 0;
@@ -130,7 +129,7 @@ weir_status weir_kafka_topic_ask(rd_kafka_t *rk, const char *topic, int timeout_
     const int64_t until = weir_clock_us() + (int64_t)timeout_ms * 1000;
     const struct rd_kafka_metadata *meta;
     char name[256];
-    const weir_status st = admin_metadata(rk, topic, timeout_ms, &meta, err);
+    const weir_status st = weir_kafka_ask_metadata(rk, topic, timeout_ms, &meta, err);
 
     if (st != WEIR_OK) {
         return st;
@@ -146,7 +145,7 @@ weir_status weir_kafka_topic_ask(rd_kafka_t *rk, const char *topic, int timeout_
         out->replication = n < out->replication ? n : out->replication;
     }
     rd_kafka_metadata_destroy(meta);
-    if (admin_is_mock(rk, timeout_ms)) {
+    if (weir_kafka_ask_is_mock(rk, timeout_ms)) {
         return WEIR_OK; /* the question would stay without an answer */
     }
 
@@ -213,12 +212,24 @@ void weir_kafka_admin_close(weir_kafka_admin *admin)
     free(admin);
 }
 
+weir_status weir_kafka_admin_meet(weir_kafka_admin *admin, const char *topic,
+                                  int timeout_ms, rd_kafka_t **out, weir_err *err)
+{
+    const weir_status st =
+        weir_kafka_meet_wait(&admin->meet, admin->rk, topic, timeout_ms, err);
+
+    if (st == WEIR_OK) {
+        *out = admin->rk;
+    }
+    return st;
+}
+
 weir_status weir_kafka_admin_topic(weir_kafka_admin *admin, const char *topic,
                                    int timeout_ms, weir_kafka_topic_info *out,
                                    weir_err *err)
 {
     const weir_status st =
-        weir_kafka_meet_wait(&admin->meet, admin->rk, timeout_ms, err);
+        weir_kafka_meet_wait(&admin->meet, admin->rk, topic, timeout_ms, err);
 
     return st != WEIR_OK ? st
                          : weir_kafka_topic_ask(admin->rk, topic, timeout_ms, out, err);
@@ -293,7 +304,7 @@ weir_status weir_kafka_admin_create(weir_kafka_admin *admin, const char *topic,
     while (st == WEIR_OK) {
         const struct rd_kafka_metadata *meta;
 
-        st = admin_metadata(admin->rk, topic, 1000, &meta, err);
+        st = weir_kafka_ask_metadata(admin->rk, topic, 1000, &meta, err);
         if (st == WEIR_OK) {
             rd_kafka_metadata_destroy(meta);
             break;
@@ -349,85 +360,10 @@ static int admin_members(rd_kafka_t *rk, const char *group, int timeout_ms)
     return n_members;
 }
 
-/* The group's positions on all of list; below 0: none. */
-static weir_status admin_positions(rd_kafka_t *rk, const char *group,
-                                   rd_kafka_topic_partition_list_t *list,
-                                   int timeout_ms, weir_err *err)
-{
-    size_t n = 0;
-    rd_kafka_ListConsumerGroupOffsets_t *ask =
-        rd_kafka_ListConsumerGroupOffsets_new(group, list);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    weir_status st = weir_fail(err, WEIR_EUNAVAIL, "group %s: no answer", group);
-
-    rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, NULL, 0);
-    rd_kafka_ListConsumerGroupOffsets(rk, &ask, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms);
-
-    if (event != NULL) {
-        rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-        const rd_kafka_group_result_t **groups =
-            code != RD_KAFKA_RESP_ERR_NO_ERROR
-                ? NULL
-                : rd_kafka_ListConsumerGroupOffsets_result_groups(
-                      rd_kafka_event_ListConsumerGroupOffsets_result(event), &n);
-
-        if (n == 1 && rd_kafka_group_result_error(groups[0]) != NULL) {
-            code = rd_kafka_error_code(rd_kafka_group_result_error(groups[0]));
-        }
-        st = code == RD_KAFKA_RESP_ERR_NO_ERROR
-                 ? WEIR_OK
-                 : weir_fail(err, weir_kafka_status(code), "group %s: %s", group,
-                             rd_kafka_err2str(code));
-        const rd_kafka_topic_partition_list_t *got =
-            st == WEIR_OK && n == 1 ? rd_kafka_group_result_partitions(groups[0])
-                                    : NULL;
-
-        for (int i = 0; i < list->cnt; i++) {
-            list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
-        }
-        for (int i = 0; got != NULL && i < got->cnt; i++) {
-            rd_kafka_topic_partition_t *mine = rd_kafka_topic_partition_list_find(
-                list, got->elems[i].topic, got->elems[i].partition);
-
-            if (mine != NULL) {
-                mine->offset = got->elems[i].offset;
-            }
-        }
-        rd_kafka_event_destroy(event);
-    }
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_ListConsumerGroupOffsets_destroy(ask);
-    return st;
-}
-
-/* The same, as often as a broker asks for time: its first group makes it busy for a moment. */
-static weir_status admin_positions_late(rd_kafka_t *rk, const char *group,
-                                        rd_kafka_topic_partition_list_t *list,
-                                        int timeout_ms, weir_err *err)
-{
-    const int64_t until_us = weir_clock_us() + timeout_ms * INT64_C(1000);
-
-    for (;;) {
-        const int64_t left_ms = (until_us - weir_clock_us()) / 1000;
-        const weir_status st =
-            admin_positions(rk, group, list, left_ms < 1 ? 1 : (int)left_ms, err);
-
-        if (st != WEIR_EUNAVAIL || weir_clock_us() >= until_us) {
-            return st;
-        }
-        nanosleep(&(struct timespec){ 0, ADMIN_PAUSE_NS }, NULL);
-    }
-}
-
-/* A copy of list with the offsets that stand for `what` (a time, or -1 end, -2 earliest). */
-static weir_status admin_offsets(rd_kafka_t *rk,
-                                 const rd_kafka_topic_partition_list_t *list,
-                                 int64_t what, int timeout_ms,
-                                 rd_kafka_topic_partition_list_t **out, weir_err *err)
+weir_status weir_kafka_ask_offsets(rd_kafka_t *rk,
+                                   const rd_kafka_topic_partition_list_t *list,
+                                   int64_t what, int timeout_ms,
+                                   rd_kafka_topic_partition_list_t **out, weir_err *err)
 {
     rd_kafka_topic_partition_list_t *copy = rd_kafka_topic_partition_list_copy(list);
 
@@ -485,10 +421,11 @@ weir_status weir_kafka_admin_group(weir_kafka_admin *admin, const char *group,
         : start == WEIR_START_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
                                        : RD_KAFKA_OFFSET_END,
     };
-    weir_status st = weir_kafka_meet_wait(&admin->meet, admin->rk, timeout_ms, err);
+    weir_status st =
+        weir_kafka_meet_wait(&admin->meet, admin->rk, topic, timeout_ms, err);
 
-    if (st != WEIR_OK ||
-        (st = admin_metadata(admin->rk, topic, timeout_ms, &meta, err)) != WEIR_OK) {
+    if (st != WEIR_OK || (st = weir_kafka_ask_metadata(admin->rk, topic, timeout_ms,
+                                                       &meta, err)) != WEIR_OK) {
         return st;
     }
     const int n = meta->topics[0].partition_cnt;
@@ -497,12 +434,13 @@ weir_status weir_kafka_admin_group(weir_kafka_admin *admin, const char *group,
     rd_kafka_topic_partition_list_add_range(committed, topic, 0, n - 1);
     rd_kafka_metadata_destroy(meta);
     for (size_t i = 0; i < 3; i++) {
-        st = admin_offsets(admin->rk, committed, whats[i], timeout_ms, &lists[i], err);
+        st = weir_kafka_ask_offsets(admin->rk, committed, whats[i], timeout_ms,
+                                    &lists[i], err);
         if (st != WEIR_OK) {
             goto out;
         }
     }
-    st = admin_positions_late(admin->rk, group, committed, timeout_ms, err);
+    st = weir_kafka_ask_positions(admin->queue, group, committed, timeout_ms, err);
     if (st != WEIR_OK) {
         goto out;
     }
@@ -535,7 +473,7 @@ weir_status weir_kafka_admin_match(weir_kafka_admin *admin, const char *pattern,
     regex_t regex;
 
     /* The same flavour that the library matches subscriptions with. */
-    if ((st = weir_kafka_meet_wait(&admin->meet, admin->rk, timeout_ms, err)) !=
+    if ((st = weir_kafka_meet_wait(&admin->meet, admin->rk, NULL, timeout_ms, err)) !=
         WEIR_OK) {
         return st;
     }

@@ -48,29 +48,41 @@ void weir_kafka_meet_conf(weir_kafka_meet *meet, const weir_kafka_queue *queue,
     (void)rd_kafka_conf_set_ssl_cert_verify_cb(conf, meet_cert);
 }
 
-weir_status weir_kafka_meet_wait(weir_kafka_meet *meet, rd_kafka_t *rk, int timeout_ms,
-                                 weir_err *err)
+weir_status weir_kafka_meet_wait(weir_kafka_meet *meet, rd_kafka_t *rk,
+                                 const char *topic, int timeout_ms, weir_err *err)
 {
     const int64_t until_us = weir_clock_us() + timeout_ms * INT64_C(1000);
     const struct rd_kafka_metadata *meta = NULL;
+    /* Not for no topic at all: 2.0.2 can end in that answer. */
+    rd_kafka_topic_t *handle =
+        topic == NULL ? NULL : rd_kafka_topic_new(rk, topic, NULL);
     int wait_ms = timeout_ms < MEET_FIRST_MS ? timeout_ms : MEET_FIRST_MS;
+    weir_status st = WEIR_OK;
 
+    if (topic != NULL && handle == NULL) {
+        return weir_fail(err, WEIR_EINVAL, "topic %s: %s", topic,
+                         rd_kafka_err2str(rd_kafka_last_error()));
+    }
     for (;;) {
-        const rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, NULL, &meta, wait_ms);
+        const rd_kafka_resp_err_t code =
+            rd_kafka_metadata(rk, handle == NULL, handle, &meta, wait_ms);
 
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             rd_kafka_metadata_destroy(meta);
-            return WEIR_OK;
+            break;
         }
         while (rd_kafka_poll(rk, 0) > 0) {
         }
         wait_ms = (int)((until_us - weir_clock_us()) / 1000);
         if (meet->is_refused || wait_ms <= 0) {
-            const weir_status st =
-                meet->is_refused ? WEIR_EDENIED : weir_kafka_status(code);
-
-            return weir_fail(err, st, "%s",
-                             meet->why[0] != '\0' ? meet->why : rd_kafka_err2str(code));
+            st = weir_fail(
+                err, meet->is_refused ? WEIR_EDENIED : weir_kafka_status(code), "%s",
+                meet->why[0] != '\0' ? meet->why : rd_kafka_err2str(code));
+            break;
         }
     }
+    if (handle != NULL) {
+        rd_kafka_topic_destroy(handle);
+    }
+    return st;
 }

@@ -25,10 +25,11 @@ void weir_kafka_meet_conf(weir_kafka_meet *meet, const weir_kafka_queue *queue,
                           rd_kafka_conf_t *conf);
 
 /*
- * Waits until a broker answers. Returns sooner where it refuses us by TLS or login.
+ * Waits until a broker answers a question for that topic, whatever it says of it; NULL: for all
+ * topics. Returns sooner where it refuses us by TLS or login.
  * Returns: WEIR_OK, WEIR_EDENIED with a sentence that says what to do, or WEIR_EUNAVAIL.
  */
-weir_status weir_kafka_meet_wait(weir_kafka_meet *meet, rd_kafka_t *rk, int timeout_ms,
-                                 weir_err *err);
+weir_status weir_kafka_meet_wait(weir_kafka_meet *meet, rd_kafka_t *rk,
+                                 const char *topic, int timeout_ms, weir_err *err);
 
 #endif

@@ -6,47 +6,13 @@
  */
 #include "triggers/kafka_move.h"
 
-#include "triggers/kafka_end.h"
-#include "worker/base/clock.h"
-
-#define MOVE_CLOSE_US 2000000
-
-static weir_status move_open(const weir_kafka_move *move, rd_kafka_t **out,
-                             weir_err *err)
-{
-    const weir_kafka_prop props[] = {
-        { "client.id", "weir-skip", false },
-        { "group.id", move->group, false },
-        { "enable.auto.commit", "false", false },
-        { "enable.auto.offset.store", "false", false },
-        { NULL, NULL, false },
-    };
-    rd_kafka_conf_t *conf = NULL;
-    char text[512] = "";
-    const weir_status st =
-        weir_kafka_conf_new(move->queue, WEIR_KAFKA_CONSUMER, props, &conf, err);
-
-    if (st != WEIR_OK) {
-        return st;
-    }
-    *out = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-    if (*out == NULL) {
-        rd_kafka_conf_destroy(conf);
-        return weir_fail(err, WEIR_ECONFIG, "kafka: %s", text);
-    }
-    return WEIR_OK;
-}
-
-static void move_close(rd_kafka_t *rk)
-{
-    (void)weir_kafka_end(&rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
-                         weir_clock_us() + MOVE_CLOSE_US);
-}
+#include "triggers/kafka_ask.h"
 
 weir_status weir_kafka_move_check(const weir_kafka_move *move, weir_err *err)
 {
     rd_kafka_t *rk = NULL;
-    weir_status st = move_open(move, &rk, err);
+    weir_status st =
+        weir_kafka_ask_visit(move->queue, move->group, "weir-skip", &rk, err);
 
     if (st != WEIR_OK) {
         return st;
@@ -70,14 +36,15 @@ weir_status weir_kafka_move_check(const weir_kafka_move *move, weir_err *err)
             move->group, (long long)item->offset);
     }
     rd_kafka_topic_partition_list_destroy(list);
-    move_close(rk);
+    weir_kafka_ask_leave(rk);
     return st;
 }
 
 weir_status weir_kafka_move_commit(const weir_kafka_move *move, weir_err *err)
 {
     rd_kafka_t *rk = NULL;
-    weir_status st = move_open(move, &rk, err);
+    weir_status st =
+        weir_kafka_ask_visit(move->queue, move->group, "weir-skip", &rk, err);
 
     if (st != WEIR_OK) {
         return st;
@@ -98,6 +65,6 @@ weir_status weir_kafka_move_commit(const weir_kafka_move *move, weir_err *err)
                        rd_kafka_err2str(code));
     }
     rd_kafka_topic_partition_list_destroy(list);
-    move_close(rk);
+    weir_kafka_ask_leave(rk);
     return st;
 }

@@ -167,8 +167,12 @@ static weir_status hello_greet(weir_redis_conn *conn, const weir_slice *args, si
     }
     /* Servers before 6.0 call a wrong password a plain ERR. */
     st = weir_slice_is(args[0], "AUTH") ? WEIR_EDENIED : weir_redis_error_status(root);
-    st = weir_fail(err, st == WEIR_EIO ? WEIR_ECONFIG : st, "redis %s: %s: %s",
-                   conn->where, args[0].data, root->text.data);
+    st = weir_fail(err, st == WEIR_EIO ? WEIR_ECONFIG : st, "redis %s: %s: %s%s",
+                   conn->where, args[0].data, root->text.data,
+                   weir_slice_is(args[0], "AUTH")
+                       ? "; set user and password of the queue to those of a user that "
+                         "the server knows"
+                       : "");
     weir_redis_reply_give(*out);
     *out = NULL;
     return st;

@@ -27,14 +27,14 @@ def config(kit, text, broker, name, start="earliest"):
 
 
 def check(kit, path, *options):
-    """Exit code, and the answers by address."""
+    """Exit code, and the answers by address; what settings may cost is in test_promises.py."""
     code, out, err = kit.run("check", "-c", path, "--connect", "-o", "json", *options)
     kit.check(code in (0, 69, 78), f"check: {code} {err}")
     found = {}
     for line in out.splitlines():
         answer = json.loads(line)
-        if "address" in answer:
-            found[answer["address"]] = answer
+        if "address" in answer and answer["state"] not in ("warning", "unknown"):
+            found.setdefault(answer["address"], answer)
     return code, found
 
 

@@ -89,6 +89,7 @@ def works(kit, name, path):
     kit.wait(f"{name}: results and a dead letter", lambda: {e["data"] for e in tail(
         kit, "plain.yaml", "kafka:out")} == {"fine"} and [e["data"] for e in tail(
             kit, "plain.yaml", "kafka:dead")] == ["reject"])
+    kit.check('"DEBUG"' in worker.log(), f"the log has debug lines: {worker.log()[:500]}")
     secrets_kept(kit, worker, SECRET, tail(kit, "plain.yaml", "kafka:dead"),
                  tail(kit, "plain.yaml", "kafka:out"))
     worker.end()

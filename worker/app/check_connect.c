@@ -9,12 +9,29 @@
 
 #define EXTRA (16 * 1024) /* what weir may add to the source's largest event */
 
+/* A topic that is there, for the questions about promises. */
+typedef struct connect_topic {
+    const weir_config_queue *queue;
+    char *name;
+    weir_topic_role role;
+} connect_topic;
+
 typedef struct connect {
     const weir_config *cfg;
     const weir_connect_setup *setup;
     weir_buf out;
     int code;
+    connect_topic *topics; /* of the subscription at hand */
+    size_t n_topics;
+    weir_opt_list told; /* about queues as a whole: each once */
 } connect;
+
+/* Where findings come back to. */
+typedef struct connect_finding {
+    connect *c;
+    const weir_config_sub *sub;
+    const weir_config_queue *queue;
+} connect_finding;
 
 static void connect_code(connect *c, int code)
 {
@@ -59,6 +76,93 @@ static void connect_failed(connect *c, const char *sub, const char *address,
                  text, mend);
 }
 
+/* Keeps the name of a topic that is there. Without memory for it less is asked. */
+static void connect_note(connect *c, const weir_config_queue *queue, const char *name,
+                         weir_topic_role role)
+{
+    for (size_t i = 0; i < c->n_topics; i++) {
+        if (c->topics[i].queue == queue && strcmp(c->topics[i].name, name) == 0) {
+            c->topics[i].role |= role;
+            return;
+        }
+    }
+    connect_topic *more = realloc(c->topics, (c->n_topics + 1) * sizeof(*c->topics));
+    char *copy = more == NULL ? NULL : strdup(name);
+
+    c->topics = more == NULL ? c->topics : more;
+    if (copy != NULL) {
+        c->topics[c->n_topics++] = (connect_topic){ queue, copy, role };
+    }
+}
+
+static void connect_say(void *arg, const char *topic, weir_finding kind,
+                        const char *text)
+{
+    static const char *const states[] = { [WEIR_FINDING_UNKNOWN] = "unknown",
+                                          [WEIR_FINDING_WARNING] = "warning",
+                                          [WEIR_FINDING_ERROR] = "wrong" };
+    static const char *const words[] = { [WEIR_FINDING_UNKNOWN] = "note",
+                                         [WEIR_FINDING_WARNING] = "warning",
+                                         [WEIR_FINDING_ERROR] = "error" };
+    const connect_finding *at = arg;
+    connect *c = at->c;
+    weir_buf line = { 0 };
+    char address[400];
+
+    if (topic == NULL) {
+        weir_buf_printf(&line, "%s: %s", at->queue->name, text);
+        for (size_t i = 0; i < c->told.n; i++) {
+            if (line.data != NULL && strcmp(c->told.items[i], line.data) == 0) {
+                weir_buf_fini(&line);
+                return; /* another subscription has had it */
+            }
+        }
+        (void)weir_opt_list_add(&c->told, line.data == NULL ? "" : line.data);
+        line.len = 0;
+    }
+    snprintf(address, sizeof(address), "%s%s%s", at->queue->name,
+             topic == NULL ? "" : ":", topic == NULL ? "" : topic);
+    weir_buf_printf(&line, "%s%s%s", c->setup->wants_json ? "" : words[kind],
+                    c->setup->wants_json ? "" : ": ", text);
+    connect_line(c, at->sub->name, address, states[kind],
+                 line.data == NULL ? text : line.data, NULL);
+    if (kind == WEIR_FINDING_ERROR) {
+        connect_code(c, WEIR_EXIT_CONFIG);
+    }
+    weir_buf_fini(&line);
+}
+
+/* What the settings of one queue mean for the promises of the subscription. */
+static void connect_promises(connect *c, const weir_config_sub *sub,
+                             const weir_config_queue *queue)
+{
+    weir_promise_topic *topics = calloc(c->n_topics + 1, sizeof(*topics));
+    connect_finding at = { c, sub, queue };
+    weir_promise_ask ask = { .topics = topics,
+                             .start = sub->start,
+                             .stops_if_lost = sub->opts.on_lost_position == 0,
+                             .is_once = sub->opts.delivery == 1,
+                             .is_single = sub->opts.is_single };
+    weir_err err = { 0 };
+
+    for (size_t i = 0; topics != NULL && i < c->n_topics; i++) {
+        if (c->topics[i].queue == queue) {
+            topics[ask.n_topics++] =
+                (weir_promise_topic){ c->topics[i].name, c->topics[i].role };
+            ask.group = c->topics[i].role & WEIR_ROLE_FROM ? sub->group : ask.group;
+        }
+    }
+    if (ask.n_topics > 0 && queue->type->ask->promises != NULL) {
+        const weir_status st = queue->type->ask->promises(
+            queue->opts, &ask, c->setup->timeout_ms, connect_say, &at, &err);
+
+        if (st != WEIR_OK) {
+            connect_failed(c, sub->name, queue->name, st, err.text, NULL);
+        }
+    }
+    free(topics);
+}
+
 /* One topic that is read: is it there, and where does the group stand? */
 static void connect_source(connect *c, const weir_config_sub *sub,
                            const weir_config_queue *queue, const char *topic,
@@ -89,6 +193,7 @@ static void connect_source(connect *c, const weir_config_sub *sub,
     } else {
         connect_line(c, sub->name, address, "ok", text.data == NULL ? "" : text.data,
                      NULL);
+        connect_note(c, queue, topic, WEIR_ROLE_FROM);
     }
     weir_buf_fini(&text);
     weir_buf_fini(&mend);
@@ -96,7 +201,7 @@ static void connect_source(connect *c, const weir_config_sub *sub,
 
 /* `to` or a dead-letter topic: there, writable, and large enough? */
 static void connect_sink(connect *c, const char *sub, const char *address,
-                         const weir_topic_info *source)
+                         const weir_topic_info *source, weir_topic_role role)
 {
     const char *colon = strchr(address, ':');
     weir_topic_info info = { 0 };
@@ -137,6 +242,7 @@ static void connect_sink(connect *c, const char *sub, const char *address,
         connect_failed(c, sub, address, WEIR_ECONFIG, text, NULL);
     } else {
         connect_line(c, sub, address, "ok", "may be written", NULL);
+        connect_note(c, queue, colon + 1, role);
     }
     weir_buf_fini(&mend);
 }
@@ -224,18 +330,25 @@ static void connect_sub(connect *c, const weir_config_sub *sub)
         if (sub->dead_mode == WEIR_DEAD_ADDRESS && sub->dead == NULL) {
             snprintf(dead, sizeof(dead), "%s:%s.%s.dead", queue->name, from->topic,
                      sub->name);
-            connect_sink(c, sub->name, dead, &info);
+            connect_sink(c, sub->name, dead, &info, WEIR_ROLE_DEAD);
         }
     }
     if (sub->opts.to != NULL) {
-        connect_sink(c, sub->name, sub->opts.to, &info);
+        connect_sink(c, sub->name, sub->opts.to, &info, WEIR_ROLE_TO);
     }
     if (sub->dead != NULL) {
-        connect_sink(c, sub->name, sub->dead, &info);
+        connect_sink(c, sub->name, sub->dead, &info, WEIR_ROLE_DEAD);
     }
     if (sub->opts.delivery == 1 && sub->n_from > 0) {
         connect_once(c, sub);
     }
+    for (size_t i = 0; i < c->cfg->n_queues; i++) {
+        connect_promises(c, sub, &c->cfg->queues[i]);
+    }
+    for (size_t i = 0; i < c->n_topics; i++) {
+        free(c->topics[i].name);
+    }
+    c->n_topics = 0;
 }
 
 int weir_check_connect(const weir_config *cfg, const weir_connect_setup *setup)
@@ -247,5 +360,7 @@ int weir_check_connect(const weir_config *cfg, const weir_connect_setup *setup)
     }
     int code = weir_cli_print(&c.out);
     weir_buf_fini(&c.out);
+    free(c.topics);
+    weir_opt_list_fini(&c.told);
     return code == WEIR_EXIT_OK ? c.code : code;
 }

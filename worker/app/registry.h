@@ -10,6 +10,7 @@
 #define WEIR_APP_REGISTRY_H
 
 #include "handlers/host.h"
+#include "triggers/promise.h"
 #include "triggers/settler.h"
 #include "worker/base/buf.h"
 
@@ -88,6 +89,10 @@ typedef struct weir_queue_ask {
     weir_status (*once)(const void *opts, const char *group, const weir_slice *from,
                         size_t n_from, const weir_slice *to, size_t n_to,
                         int timeout_ms, weir_err *err);
+    /* Says what settings and state of the brokers may cost (triggers/promise.h). */
+    weir_status (*promises)(const void *opts, const weir_promise_ask *ask,
+                            int timeout_ms, weir_finding_fn *say, void *arg,
+                            weir_err *err);
     /* Topics that match a pattern. NULL: there are no patterns. */
     weir_status (*match)(const void *opts, const char *pattern, int timeout_ms,
                          weir_opt_list *out, weir_err *err);

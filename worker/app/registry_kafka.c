@@ -9,6 +9,7 @@
 #include "triggers/kafka_conf.h"
 #include "triggers/kafka_mock.h"
 #include "triggers/kafka_move.h"
+#include "triggers/kafka_promise.h"
 #include "triggers/kafka_range.h"
 #include "triggers/kafka_sink.h"
 #include "triggers/kafka_source.h"
@@ -235,7 +236,15 @@ static weir_status kafka_ask_move(const void *opts, const char *group,
                  : weir_kafka_move_check(&move, err);
 }
 
-static const weir_queue_ask kafka_ask = { .topic = kafka_ask_topic,
+static weir_status kafka_ask_promises(const void *opts, const weir_promise_ask *ask,
+                                      int timeout_ms, weir_finding_fn *say, void *arg,
+                                      weir_err *err)
+{
+    return weir_kafka_promises(opts, ask, timeout_ms, say, arg, err);
+}
+
+static const weir_queue_ask kafka_ask = { .promises = kafka_ask_promises,
+                                          .topic = kafka_ask_topic,
                                           .make = kafka_ask_make,
                                           .make_command = kafka_make_command,
                                           .group = kafka_ask_group,

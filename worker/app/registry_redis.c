@@ -8,6 +8,7 @@
 #include "triggers/redis_admin.h"
 #include "triggers/redis_atomic.h"
 #include "triggers/redis_entry.h"
+#include "triggers/redis_promise.h"
 #include "triggers/redis_script.h"
 #include "triggers/redis_sink.h"
 #include "triggers/redis_source.h"
@@ -246,7 +247,16 @@ static weir_status redis_ask_once(const void *opts, const char *group,
     return st;
 }
 
-static const weir_queue_ask redis_ask = { .topic = redis_ask_topic,
+static weir_status redis_ask_promises(const void *opts, const weir_promise_ask *ask,
+                                      int timeout_ms, weir_finding_fn *say, void *arg,
+                                      weir_err *err)
+{
+    return weir_redis_promises(opts, ask, weir_clock_us() + timeout_ms * MS, say, arg,
+                               err);
+}
+
+static const weir_queue_ask redis_ask = { .promises = redis_ask_promises,
+                                          .topic = redis_ask_topic,
                                           .group = redis_ask_group,
                                           .once = redis_ask_once };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ASK_MS 500
@@ -383,6 +384,37 @@ out:
         rd_kafka_destroy(rk);
     }
     return is_ok;
+}
+
+bool server_old(server *srv, char *rest)
+{
+    char *save = NULL;
+    const char *topic = strtok_r(rest, " ", &save);
+    const int n = server_number(strtok_r(NULL, " ", &save), 0);
+    const int age_ms = server_number(strtok_r(NULL, " ", &save), -1);
+    const int64_t then = (int64_t)time(NULL) * 1000 - age_ms;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    if (n < 1 || age_ms < 0) {
+        return server_fail(srv, "usage: old TOPIC N MS");
+    }
+    rd_kafka_t *rk = kafka_client(srv);
+
+    if (rk == NULL) {
+        return false;
+    }
+    for (int i = 0; i < n && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic),
+                                 RD_KAFKA_V_VALUE((void *)"old", 3),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                 RD_KAFKA_V_TIMESTAMP(then), RD_KAFKA_V_END);
+    }
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        code = rd_kafka_flush(rk, TOPIC_MS);
+    }
+    rd_kafka_destroy(rk);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           server_fail(srv, "old: %s", rd_kafka_err2str(code));
 }
 
 typedef struct kafka_word {

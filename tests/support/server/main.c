@@ -39,6 +39,9 @@ static bool main_command(server *srv, char *line)
     if (strcmp(line, "topic") == 0 && rest != NULL && srv->kind == &server_kafka) {
         return server_topic(srv, rest);
     }
+    if (strcmp(line, "old") == 0 && rest != NULL && srv->kind == &server_kafka) {
+        return server_old(srv, rest);
+    }
     if (strcmp(line, "acl") == 0 && rest != NULL && srv->kind == &server_kafka) {
         return server_acl(srv, rest);
     }

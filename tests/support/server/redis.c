@@ -4,6 +4,7 @@
 #include "tests/support/server/server.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -26,7 +27,10 @@ static bool redis_command(server *srv, char **argv)
 {
     static char program[] = "redis-server";
     static char file[] = "redis.conf";
+    static char port[8];
     size_t n = 0;
+
+    snprintf(port, sizeof(port), "%u", srv->port);
 
     argv[n++] = program;
     argv[n++] = file;
@@ -34,7 +38,7 @@ static bool redis_command(server *srv, char **argv)
         if (n == SERVER_MAX_ARGS) {
             return server_fail(srv, "too many options for redis-server");
         }
-        argv[n++] = srv->options[i];
+        argv[n++] = strcmp(srv->options[i], "@") == 0 ? port : srv->options[i];
     }
     return true;
 }
@@ -57,7 +61,8 @@ static bool redis_answers(server *srv)
         send(fd, "PING\r\n", 6, MSG_NOSIGNAL) == 6 && poll(&readable, 1, 500) > 0) {
         const ssize_t len = recv(fd, reply, sizeof(reply) - 1, 0);
 
-        is_ready = len >= 0 && strncmp(reply, "-LOADING", 8) != 0;
+        is_ready =
+            (len >= 0 || errno == ECONNRESET) && strncmp(reply, "-LOADING", 8) != 0;
     }
     close(fd);
     return is_ready;

@@ -10,6 +10,8 @@
  *   weir-test-server share VERSION FILE           a Kafka for all tests of one ctest run
  *   weir-test-server unshare FILE
  *
+ * An OPTION that is @ stands for the port of the server: `--port 0 --tls-port @`.
+ *
  * With a PROXY_PORT other than 0, Kafka listens on one more port, where it tells its clients to
  * come back to the proxy on that one: "ok ADDRESS BEHIND_THE_PROXY". LISTENERS are more of them,
  * "NAME=SSL,OTHER=SASL_SSL", each on a port of its own; their certificates and mechanisms come
@@ -19,7 +21,8 @@
  * Prints "ok ADDRESS" when the server answers, or "error TEXT" and ends with 1. Then it takes
  * one command a line from its standard input and prints "ok" or "error TEXT" for each:
  * start stop kill freeze thaw, topic NAME PARTITIONS [NAME=VALUE...], acl USER OPERATION
- * topic|group|cluster NAME (a name may end with * for a prefix), and for a mock also
+ * topic|group|cluster NAME (a name may end with * for a prefix), old TOPIC N MS (N records that
+ * are so old), and for a mock also
  * fail APIKEY CODE..., up ID, down ID, delay ID MS. When its standard input ends, the server
  * and its data are gone.
  *
@@ -98,6 +101,9 @@ bool server_topic(server *srv, char *rest);
 
 /* Allows something; rest is "USER OPERATION TYPE NAME". */
 bool server_acl(server *srv, char *rest);
+
+/* Writes records of an earlier time; rest is "TOPIC N MS". */
+bool server_old(server *srv, char *rest);
 
 /* The whole life of a mock cluster; returns the exit code. */
 int server_mock(const char *n_brokers);
