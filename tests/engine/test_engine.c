@@ -211,6 +211,39 @@ static void engine_goes_on_around_slow_events_that_hold_every_thread(void **stat
     weir_rig_close(&r);
 }
 
+/* Else each event that is ready would wait for a look that this thread does not take. */
+static void engine_counts_on_no_thread_that_its_function_holds_up(void **state)
+{
+    gate g = { 0 };
+    rig r;
+    size_t n = 5000;
+
+    (void)state;
+    weir_rig_open(&r);
+    r.functions[0] = (rig_function){ .fn = slow_fn, .arg = &g };
+    r.subs[0].order = WEIR_ORDER_NONE;
+    weir_rig_start(&r);
+    for (size_t i = 0; i < n; i++) {
+        weir_rig_put(&r, "in", 0, NULL, "fast");
+    }
+    RIG_WAIT(weir_rig_count(&r, "out") == n);
+    weir_rig_put(&r, "in", 0, NULL, "slow");
+    RIG_WAIT(atomic_load(&g.n_inside) == 1);
+    /* Others go on, so that somebody looks whether it is held up. */
+    const int64_t until_us = weir_clock_us() + RIG_PATIENCE_US;
+    do {
+        assert_true(weir_clock_us() < until_us);
+        weir_rig_put(&r, "in", 0, NULL, "fast");
+        n++;
+        RIG_WAIT(weir_rig_count(&r, "out") == n);
+    } while (atomic_load(&r.e->lines[0].n_hands) != 0);
+    assert_int_equal(atomic_load(&g.n_inside), 1);
+    atomic_store(&g.is_open, true);
+    RIG_WAIT(weir_rig_count(&r, "out") == n + 1);
+    RIG_WAIT(atomic_load(&r.e->lines[0].n_hands) == 0);
+    weir_rig_close(&r);
+}
+
 static void engine_serves_a_fast_subscription_beside_a_blocked_one(void **state)
 {
     gate g = { 0 };
@@ -332,6 +365,7 @@ int main(void)
         cmocka_unit_test(engine_gives_up_after_the_attempts_of_the_rules),
         cmocka_unit_test(engine_grows_threads_up_to_the_concurrency),
         cmocka_unit_test(engine_goes_on_around_slow_events_that_hold_every_thread),
+        cmocka_unit_test(engine_counts_on_no_thread_that_its_function_holds_up),
         cmocka_unit_test(engine_serves_a_fast_subscription_beside_a_blocked_one),
         cmocka_unit_test(engine_lets_a_slow_function_end_before_the_next_of_its_key),
         cmocka_unit_test(engine_waits_for_a_thread_that_is_not_ready),

@@ -280,6 +280,21 @@ static void hand_refuse(weir_hand *hand, weir_line *line, weir_job **jobs, size_
     hand_over_own(hand, line, jobs, n, n_slots, now);
 }
 
+/* It begins to run events of a line, after which it will look for more of them. */
+static void hand_count(weir_hand *hand, weir_line *line, int64_t now)
+{
+    atomic_store(&hand->begun_us, now);
+    atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
+    atomic_store(&hand->counted, line);
+}
+
+/* It has run them. */
+static void hand_count_off(weir_hand *hand)
+{
+    atomic_store(&hand->begun_us, 0);
+    weir_hand_discount(hand);
+}
+
 static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t n_slots)
 {
     int64_t now = weir_clock_us();
@@ -300,10 +315,9 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
         weir_watch_tend(line->e->watch); /* what is not begun soon is for others */
     }
     atomic_store_explicit(&hand->watched, line, memory_order_release);
-    atomic_store(&hand->begun_us, now);
+    hand_count(hand, line, now);
     atomic_store(&hand->span, weir_span_of(0, 0, (unsigned)n));
     atomic_fetch_add_explicit(&line->n_running, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
     while ((job = hand_next(hand, &at)) != NULL) {
         if (n_run > 0 && n_run % 16 == 0) {
             now = weir_clock_us();
@@ -313,10 +327,9 @@ static void hand_run_singles(weir_hand *hand, weir_line *line, size_t n, size_t 
             hand->jobs[at] = NULL;
         }
     }
-    atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&line->n_running, 1, memory_order_relaxed);
     n_done = hand_close(hand);
-    atomic_store(&hand->begun_us, 0);
+    hand_count_off(hand);
     now = weir_clock_us();
     if (n_run > 0) {
         hand_mean_update(line, now - begun, n_run);
@@ -371,13 +384,13 @@ static void hand_run_batch(weir_hand *hand, weir_line *line, size_t n, size_t n_
     n_begun = hand_begin_all(hand, line, n, local, now);
     weir_hand_note_batch(hand, line, n_begun);
     atomic_fetch_add_explicit(&line->n_running, n_begun, memory_order_relaxed);
-    atomic_fetch_add_explicit(&line->n_hands, 1, memory_order_relaxed);
+    hand_count(hand, line, now);
     if (n_begun > 0) {
         line->hops->run(line->host, local, hand->calls, n_begun, hand->is_final);
     }
     hand->slot->n_together = 1;
     weir_journal_end(hand->slot);
-    atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
+    hand_count_off(hand);
     atomic_fetch_sub_explicit(&line->n_running, n_begun, memory_order_relaxed);
     now = weir_clock_us();
     for (size_t i = 0; i < n; i++) {

@@ -48,7 +48,9 @@ typedef struct weir_hand {
     unsigned n_stayed;  /* turns on such a line in a row */
     atomic_ullong span; /* lo, next, end: 16 bits each */
     bool is_each; /* each job of the claim has a slot of its own; set before span */
-    atomic_llong begun_us;   /* of what runs now; 0: nothing does */
+    atomic_llong begun_us; /* of what runs now; 0: nothing does */
+    /* whose n_hands counts this thread; NULL: none. Whoever takes it out counts off. */
+    _Atomic(weir_line *) counted;
     weir_journal_slot *slot; /* in the journal, or `none` */
     weir_journal_slot none;
     _Atomic(weir_line *) watched; /* of the last claim that ran */
@@ -137,5 +139,7 @@ void weir_hand_fini_locals(weir_hand *hand);
 /* Takes from a claim what has been held up for a millisecond. True: something in it has not
  * begun. The tender. */
 bool weir_hand_relieve(weir_hand *hand, int64_t now);
+/* It is not to be counted on any more: it has run its claim, or is held up. The thread, the tender. */
+void weir_hand_discount(weir_hand *hand);
 
 #endif

@@ -80,6 +80,15 @@ void weir_hand_watch(weir_hand *hand, int64_t now, int64_t still_us)
     }
 }
 
+void weir_hand_discount(weir_hand *hand)
+{
+    weir_line *line = atomic_exchange(&hand->counted, NULL);
+
+    if (line != NULL) {
+        atomic_fetch_sub_explicit(&line->n_hands, 1, memory_order_relaxed);
+    }
+}
+
 bool weir_hand_relieve(weir_hand *hand, int64_t now)
 {
     const int64_t begun = atomic_load(&hand->begun_us);
@@ -87,6 +96,10 @@ bool weir_hand_relieve(weir_hand *hand, int64_t now)
     weir_flow_news news = { 0 };
     hand_relief relief;
 
+    /* Should it have begun something else meanwhile, one more than needed is woken for that. */
+    if (begun != 0 && now - begun > HAND_STALE_US) {
+        weir_hand_discount(hand);
+    }
     if (begun == 0 || weir_span_next(span) == 0) {
         return false;
     }

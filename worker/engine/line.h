@@ -130,7 +130,9 @@ struct weir_line {
     atomic_bool has_pended;
     bool has_stuck_alarm;
     atomic_size_t n_running; /* events in functions */
-    atomic_size_t n_hands;   /* threads that have claimed some of its events */
+    /* threads that have claimed some of its events and will soon look for more: one that the
+     * tender finds held up by its function counts no longer */
+    atomic_size_t n_hands;
     atomic_size_t n_claims;  /* so far */
     size_t n_claims_seen;    /* the tender's */
     atomic_size_t n_charged; /* bytes of its events in the budget */
