@@ -12,6 +12,7 @@
 #include "worker/base/check.h"
 #include "worker/base/metric.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ typedef struct memory_head {
     struct memory_head *next, *before;
     const sim_proc *proc;
     size_t size;
+    void *base; /* what the C library gave */
+    void *spare;
 } memory_head;
 
 _Static_assert(sizeof(memory_head) % _Alignof(max_align_t) == 0, "pieces are aligned");
@@ -27,6 +30,7 @@ _Static_assert(sizeof(memory_head) % _Alignof(max_align_t) == 0, "pieces are ali
 void *__real_malloc(size_t size);
 void __real_free(void *ptr);
 void *__wrap_malloc(size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *ptr, size_t size);
 void __wrap_free(void *ptr);
@@ -39,17 +43,25 @@ weir_metric *__wrap_weir_metric_get(weir_metric_id id, const char *const *values
 weir_metric *__wrap_weir_metric_get1(weir_metric_id id, const char *value);
 weir_metric *__wrap_weir_metric_get2(weir_metric_id id, const char *a, const char *b);
 
-static memory_head memory_all = { &memory_all, &memory_all, NULL, 0 };
+static memory_head memory_all = { .next = &memory_all, .before = &memory_all };
 static bool memory_is_world;      /* what is asked for now stays for good */
 static const sim_proc *memory_as; /* what the world asks for is this one's */
 
-void *__wrap_malloc(size_t size)
+/* A piece at a multiple of `align`, which is a power of two. */
+static void *memory_get(size_t align, size_t size)
 {
-    memory_head *head = __real_malloc(sizeof(*head) + size);
+    const size_t room = sizeof(memory_head) + (align > 16 ? align : 0);
+    char *base = __real_malloc(room + size);
 
-    if (head == NULL) {
+    if (base == NULL) {
         return NULL;
     }
+    char *piece = base + room;
+
+    piece -= align > 16 ? (uintptr_t)piece % align : 0;
+    memory_head *head = (memory_head *)(void *)piece - 1;
+
+    head->base = base;
     head->proc = memory_is_world     ? NULL
                  : memory_as != NULL ? memory_as
                                      : sim_proc_here();
@@ -59,6 +71,16 @@ void *__wrap_malloc(size_t size)
     memory_all.next->before = head;
     memory_all.next = head;
     return head + 1;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return memory_get(1, size);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t size)
+{
+    return memory_get(align, size);
 }
 
 void __wrap_free(void *ptr)
@@ -71,7 +93,7 @@ void __wrap_free(void *ptr)
     head--;
     head->next->before = head->before;
     head->before->next = head->next;
-    __real_free(head);
+    __real_free(head->base);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
