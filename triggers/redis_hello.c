@@ -213,6 +213,12 @@ static weir_status hello_role(weir_redis_conn *conn, int64_t until_us, weir_err 
     } else if (weir_redis_is_error(reply->root, "NOAUTH")) {
         st = weir_fail(err, WEIR_EDENIED, "redis %s: %s", conn->where,
                        reply->root->text.data);
+    } else if (weir_redis_is_error(reply->root, "NOPERM")) {
+        st = weir_fail(
+            err, WEIR_EDENIED,
+            "redis %s: ROLE: %s; allow it with ACL SETUSER ... +role: a replica "
+            "cannot be told from the primary without it",
+            conn->where, reply->root->text.data);
     } else if (role.data != NULL && !weir_slice_is(role, "master")) {
         st = weir_fail(err, WEIR_EUNAVAIL, "redis %s: is a %s, not the primary",
                        conn->where, role.data);
