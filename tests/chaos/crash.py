@@ -58,14 +58,22 @@ while True:
 
 def hog(case, worker):
     """Somebody else takes all the memory there is, and the kernel ends the worker for it."""
-    process = subprocess.Popen([sys.executable, "-c", HOG], stdin=subprocess.PIPE)
+    with open(f"/proc/{worker.process.pid}/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")  # rather the worker than the other
+    process = None
+
+    def is_over():
+        nonlocal process
+        if process is None or process.poll() is not None:  # the kernel took the wrong one
+            process = subprocess.Popen([sys.executable, "-c", HOG], stdin=subprocess.PIPE)
+            case.cage.add(process.pid)
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+        return worker.process.poll() is not None
+
     try:
-        case.cage.add(process.pid)
-        with open(f"/proc/{worker.process.pid}/oom_score_adj", "w", encoding="ascii") as file:
-            file.write("1000")  # rather the worker than the other
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-        case.kit.equal(worker.process.wait(120), -signal.SIGKILL, "the kernel ends the worker")
+        case.kit.wait("the kernel ends the worker", is_over, 120)
+        case.kit.equal(worker.process.returncode, -signal.SIGKILL, "how it has ended")
     finally:
         process.kill()
         process.wait()
@@ -142,7 +150,8 @@ def group(suite, queue, chance, n_faults, poisons):
     return case.n_starts
 
 
-ENDS = (0, 75, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGSEGV)
+ENDS = (0, 75, *(-how for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV,
+                                   signal.SIGABRT)))
 
 
 def play(chance, is_quick, kind):
