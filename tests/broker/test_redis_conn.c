@@ -161,9 +161,9 @@ static void tls_refuses_another_name(void **state)
 
     assert_int_equal(secure_try(s, "localhost", s->ca, "redis.example.com", &err),
                      WEIR_EDENIED);
-    assert_non_null(strstr(err.text, "hostname mismatch"));
+    assert_non_null(strstr(err.text, "is for another name"));
     assert_int_equal(secure_try(s, "127.0.0.1", s->ca, NULL, &err), WEIR_EDENIED);
-    assert_non_null(strstr(err.text, "IP address mismatch"));
+    assert_non_null(strstr(err.text, "is for another name"));
 }
 
 static void tls_refuses_an_unknown_authority(void **state)
