@@ -220,6 +220,7 @@ static void answer_finish(weir_kafka_producer *producer, size_t i)
         producer->target = out->target;
     }
     producer->n_of_target++;
+    producer->n_bytes += answer_size(out);
     weir_kafka_headers_back(out, answer->list, &producer->back);
 }
 
@@ -247,7 +248,11 @@ void weir_kafka_answer_hand_on(weir_kafka_producer *producer)
     }
     answer_count(producer);
     weir_kafka_headers_give(&sink->headers, &producer->back);
+    const size_t n_bytes = producer->n_bytes;
+
+    producer->n_bytes = 0;
     sink->setup.done(sink->setup.arg, producer->results, n);
+    atomic_fetch_sub(&sink->n_bytes, (long long)n_bytes);
     atomic_fetch_sub(&sink->n_out, n);
     weir_signal_raise(&sink->signal, INT_MAX);
 }

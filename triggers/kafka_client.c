@@ -187,6 +187,8 @@ static weir_status client_conf(weir_kafka_reader *src, rd_kafka_conf_t **out,
         (weir_kafka_prop){ "topic.metadata.refresh.interval.ms", "30000", true };
     /* One answer of a broker comes on top of a full queue. */
     props[n++] = (weir_kafka_prop){ "fetch.max.bytes", fetch, true };
+    props[n++] =
+        (weir_kafka_prop){ "receive.message.max.bytes", WEIR_KAFKA_ANSWER_MAX, true };
     /* It brings some of many partitions, not all of one: so keys of all are there to run. */
     props[n++] =
         (weir_kafka_prop){ "fetch.message.max.bytes", CLIENT_PART_FETCH, true };

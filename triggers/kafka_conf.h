@@ -23,6 +23,13 @@
 #include <stdbool.h>
 
 /* One queue of type kafka. */
+/* The largest answer of a broker, in bytes, for sources and for tools. What is over it is never
+ * read, nor what stands in the same answer; a broker takes requests of 100 MiB, so that records
+ * may be larger than the library's own limit of 100,000,000. It is also the most that a batch
+ * packed with zstd may grow to; batches of other codecs have no limit. */
+#define WEIR_KAFKA_ANSWER_MAX "134217728"
+#define WEIR_KAFKA_ANSWER_MAX_TOOL "1000000000"
+
 typedef struct weir_kafka_queue {
     char *brokers;
     weir_opt_map properties; /* for every client of this queue */

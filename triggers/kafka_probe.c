@@ -40,6 +40,7 @@ static weir_status probe_client(const weir_kafka_queue *queue, rd_kafka_t **out,
         { "allow.auto.create.topics", "false", false },
         { "queued.min.messages", "1000000", false },
         { "fetch.message.max.bytes", "65536", false },
+        { "receive.message.max.bytes", WEIR_KAFKA_ANSWER_MAX, true },
         { NULL, NULL, false },
     };
     rd_kafka_conf_t *conf = NULL;

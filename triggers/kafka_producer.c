@@ -27,8 +27,8 @@
 #define PRODUCER_DRAIN_US 1000000 /* of it, for answers of the broker */
 /* Of a limit, what key and data may take: headers and framing need some, too. */
 #define PRODUCER_SURE(bytes) ((bytes) - (bytes) / 8)
-#define PRODUCER_MIN_KBYTES 4096
-#define PRODUCER_MAX_KBYTES 1048576
+/* Room for anything: see sink_has_room() in kafka_sink.c. */
+#define PRODUCER_MAX_KBYTES "1048576"
 #define PRODUCER_MAX_EVENTS "1000000"
 
 static void producer_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -168,23 +168,17 @@ static void producer_look(weir_kafka_producer *producer)
 
 /* ----------------------------------------------------------------------- instances ---- */
 
-size_t weir_kafka_producer_props(const weir_sink_setup *setup, char kbytes[32],
-                                 weir_kafka_prop *props)
+size_t weir_kafka_producer_props(weir_kafka_prop *props)
 {
-    size_t most = setup->max_bytes / 1024;
     size_t n = 0;
 
-    /* One record that does not fit would be refused for ever. */
-    most = most < PRODUCER_MIN_KBYTES ? PRODUCER_MIN_KBYTES : most;
-    most = most < setup->max_record / 512 ? setup->max_record / 512 : most;
-    most = most > PRODUCER_MAX_KBYTES ? PRODUCER_MAX_KBYTES : most;
-    snprintf(kbytes, 32, "%zu", most);
     props[n++] = (weir_kafka_prop){ "enable.idempotence", "true", false };
     props[n++] = (weir_kafka_prop){ "acks", "all", false };
     props[n++] = (weir_kafka_prop){ "partitioner", "murmur2_random", false };
     props[n++] = (weir_kafka_prop){ "message.max.bytes", "1000000000", false };
     props[n++] = (weir_kafka_prop){ "allow.auto.create.topics", "false", false };
-    props[n++] = (weir_kafka_prop){ "queue.buffering.max.kbytes", kbytes, false };
+    props[n++] =
+        (weir_kafka_prop){ "queue.buffering.max.kbytes", PRODUCER_MAX_KBYTES, false };
     props[n++] =
         (weir_kafka_prop){ "queue.buffering.max.messages", PRODUCER_MAX_EVENTS, false };
     props[n++] = (weir_kafka_prop){ "topic.metadata.propagation.max.ms", "5000", true };
@@ -195,9 +189,9 @@ size_t weir_kafka_producer_props(const weir_sink_setup *setup, char kbytes[32],
 static weir_status producer_conf(weir_kafka_producer *producer, rd_kafka_conf_t **out,
                                  weir_err *err)
 {
-    char kbytes[32], batch[32];
+    char batch[32];
     weir_kafka_prop props[20];
-    size_t n = weir_kafka_producer_props(&producer->sink->setup, kbytes, props);
+    size_t n = weir_kafka_producer_props(props);
 
     snprintf(batch, sizeof(batch), "%d", WEIR_KAFKA_BATCH);
     props[n++] = (weir_kafka_prop){ "client.id", producer->sink->client_id, false };

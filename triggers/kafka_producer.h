@@ -101,6 +101,7 @@ struct weir_kafka_producer {
     size_t n_results;
     weir_kafka_headers *back;  /* lists of headers that these had */
     weir_kafka_target *target; /* of the last of them */
+    size_t n_bytes;            /* of them, key and data */
     size_t n_of_target;        /* answers of that target that n_out still counts */
 };
 
@@ -112,6 +113,9 @@ struct weir_kafka_sender { /* the sink's self */
     int64_t close_us;       /* when close has to be over */
     bool is_starting_alone; /* under the lock */
     atomic_size_t n_out;
+    /* Key and data of what is out. A run adds its own when it has ended, so that it may be
+     * below zero for a moment. */
+    atomic_llong n_bytes;
     weir_signal signal; /* raised when answers were handed on */
     weir_kafka_header_pool headers;
     weir_lock lock;
@@ -153,9 +157,7 @@ bool weir_kafka_producer_stop(weir_kafka_producer *producer, int64_t until_us);
 rd_kafka_topic_t *weir_kafka_producer_topic(const weir_kafka_queue *queue,
                                             const weir_sink_setup *setup,
                                             rd_kafka_t *rk, const char *name);
-/* The properties that every producer of results has, at most 12; kbytes is where one of them
- * is written. Returns how many. */
-size_t weir_kafka_producer_props(const weir_sink_setup *setup, char kbytes[32],
-                                 weir_kafka_prop *props);
+/* The properties that every producer of results has, at most 12. Returns how many. */
+size_t weir_kafka_producer_props(weir_kafka_prop *props);
 
 #endif

@@ -47,6 +47,7 @@ static weir_status range_client(weir_kafka_range *r, weir_err *err)
         { "auto.offset.reset", "error", false },
         { "isolation.level", "read_committed", false },
         { "allow.auto.create.topics", "false", false },
+        { "receive.message.max.bytes", WEIR_KAFKA_ANSWER_MAX_TOOL, true },
         { NULL, NULL, false },
     };
     rd_kafka_conf_t *conf = NULL;

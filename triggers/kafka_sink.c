@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define KAFKA_SINK_TAG WEIR_TAG('k', 's', 'n', 'k')
+#define SINK_MIN_BYTES ((size_t)4 << 20) /* of outputs with the client, at least */
 #define SINK_RUN 64              /* outputs of one target that are given on together */
 #define SINK_SPARE_BYTES 4194304 /* of lists of headers that wait for their next use */
 
@@ -112,6 +113,8 @@ typedef struct sink_run {
     rd_kafka_topic_t *topic;
     size_t n_let;      /* as many may go now */
     size_t sure_bytes; /* larger ones must go alone */
+    long long n_bytes; /* what is out, as far as it was known when the run began */
+    long long n_given; /* bytes of this run */
     bool is_compacted, needs_alone;
     weir_kafka_headers *unused; /* lists of what was not taken */
     size_t n_refused;
@@ -156,6 +159,8 @@ static void sink_begin(weir_kafka_sender *sink, sink_run *run, size_t n)
         run->rk = run->producer->rk;
         run->topic = target->topics[target->use];
         run->is_compacted = target->is_compacted;
+        run->n_bytes = atomic_load(&sink->n_bytes);
+        run->n_given = 0;
         run->sure_bytes =
             target->use == WEIR_KAFKA_ALONE ? SIZE_MAX : target->sure_bytes;
         atomic_fetch_add(&run->producer->n_senders, 1);
@@ -174,6 +179,21 @@ static void sink_refuse(weir_kafka_sender *sink, sink_run *run)
     }
 }
 
+/* The client's own queue has room for anything: a record that does not fit would be refused for
+ * ever, and the dead letter of an event over max_event may have any size. So one that does not
+ * fit what is kept here goes when nothing else is out. */
+static bool sink_has_room(const weir_kafka_sender *sink, const sink_run *run,
+                          size_t size)
+{
+    size_t most = sink->setup.max_bytes;
+
+    most = most < SINK_MIN_BYTES ? SINK_MIN_BYTES : most;
+    most = most < 2 * sink->setup.max_record ? 2 * sink->setup.max_record : most;
+    const long long n_out = run->n_bytes + run->n_given;
+
+    return n_out <= 0 || (size_t)n_out + size <= most;
+}
+
 /* Gives the client one output of a run; n_left: of what was let in, this one too, how much has
  * not been given. False: not now. */
 static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
@@ -182,7 +202,12 @@ static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
     weir_kafka_target *target = run->target;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_INVALID_RECORD;
 
-    if (out->key.len + out->data.len > run->sure_bytes) {
+    const size_t size = out->key.len + out->data.len;
+
+    if (!sink_has_room(sink, run, size)) {
+        return false;
+    }
+    if (size > run->sure_bytes) {
         weir_lock_take(&sink->lock);
         weir_kafka_answer_doubt_locked(target, out);
         weir_lock_give(&sink->lock);
@@ -194,6 +219,7 @@ static bool sink_give(weir_kafka_sender *sink, sink_run *run, weir_out *out,
         code = weir_kafka_producer_send(run->rk, run->topic, out, now_ms);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        run->n_given += (long long)size;
         return true;
     }
     const weir_sent sent = weir_kafka_producer_class(code, true);
@@ -240,6 +266,7 @@ static size_t sink_send_run(weir_kafka_sender *sink, weir_out *const *outs, size
         weir_kafka_headers_unsent(outs[i], &run.unused);
     }
     weir_kafka_headers_give(&sink->headers, &run.unused);
+    atomic_fetch_add(&sink->n_bytes, run.n_given);
     if (n_taken < run.n_let) {
         atomic_fetch_sub(&run.target->n_out, run.n_let - n_taken);
         atomic_fetch_sub(&sink->n_out, run.n_let - n_taken);

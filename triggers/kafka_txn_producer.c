@@ -227,9 +227,9 @@ void weir_kafka_txn_produce(weir_kafka_txn *txn, weir_settle_item *const *items,
 
 static weir_status txn_conf(weir_kafka_txn *txn, rd_kafka_conf_t **out, weir_err *err)
 {
-    char kbytes[32], batch[32];
+    char batch[32];
     weir_kafka_prop props[24];
-    size_t n = weir_kafka_producer_props(txn->setup->sink, kbytes, props);
+    size_t n = weir_kafka_producer_props(props);
 
     snprintf(batch, sizeof(batch), "%zu", txn->batch);
     props[n++] = (weir_kafka_prop){ "client.id", txn->client_id, false };
