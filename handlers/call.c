@@ -189,7 +189,9 @@ static int call_emit_failed(weir_call *call, int code, const char *to)
         { ENXIO, "emit-unknown-queue", "no such queue, or not an address" },
         { EXDEV, "emit-other-queue",
           "`delivery: exactly_once` publishes only to the queue that it reads" },
-        { EMSGSIZE, "emit-too-large", "larger than an output may be" },
+        { EMSGSIZE, "emit-too-large",
+          "larger than an output may be, or all of this event than half of "
+          "worker.max_bytes" },
         { ENOMEM, "emit-no-memory", "out of memory" },
     };
     const char *cls = "emit-failed";
@@ -279,16 +281,24 @@ static weir_slice call_put(char **at, weir_slice from)
 /* One piece of the arena holds it all: weir_out | headers | room for those that the engine adds
  * | key | data | names, values. */
 static weir_out *call_copy_output(weir_call *call, const weir_output *output,
-                                  size_t bytes, bool owns_data)
+                                  size_t bytes, bool owns_data, int *code)
 {
     size_t headers_bytes = (output->n_headers + WEIR_OUT_ROOM) * sizeof(weir_header);
     size_t copied = bytes - (owns_data ? output->data.len : 0);
     size_t total = sizeof(weir_out) + headers_bytes + copied + output->n_headers + 1;
-    char *at = weir_arena_alloc(call->arena, total);
-    weir_out *out = (weir_out *)(void *)at;
+    size_t taken = call->out_bytes + total + (owns_data ? output->data.len : 0);
     weir_header *headers;
 
+    if (call->env->max_outputs > 0 && call->n_outs > 0 &&
+        taken > call->env->max_outputs) {
+        *code = EMSGSIZE;
+        return NULL;
+    }
+    char *at = weir_arena_alloc(call->arena, total);
+    weir_out *out = (weir_out *)(void *)at;
+
     if (out == NULL) {
+        *code = ENOMEM;
         return NULL;
     }
     memset(out, 0, sizeof(*out));
@@ -309,7 +319,7 @@ static weir_out *call_copy_output(weir_call *call, const weir_output *output,
         at += len;
         headers[i].value = call_put(&at, output->headers[i].value);
     }
-    call->out_bytes += total + (owns_data ? output->data.len : 0);
+    call->out_bytes = taken;
     return out;
 }
 
@@ -329,8 +339,8 @@ static int call_emit(weir_call *call, const weir_output *output, bool owns_data)
     if ((code = call->env->resolve(call->env->arg, output->to, &found)) != 0) {
         return call_emit_failed(call, code, output->to);
     }
-    if ((out = call_copy_output(call, output, bytes, owns_data)) == NULL) {
-        return call_emit_failed(call, ENOMEM, output->to);
+    if ((out = call_copy_output(call, output, bytes, owns_data, &code)) == NULL) {
+        return call_emit_failed(call, code, output->to);
     }
     out->sink = found.sink;
     out->address = found.address;

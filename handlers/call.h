@@ -25,6 +25,8 @@ typedef struct weir_call_env {
     bool is_replay;
     bool has_to;       /* `to` is set: outputs without an address may be emitted */
     size_t max_output; /* bytes of key, data and headers of one output */
+    /* bytes of memory of all outputs of a call, but for a first one; 0: no limit */
+    size_t max_outputs;
     /* Address to the engine's indexes and target. 0, or ENXIO for an unknown queue or an
      * address that cannot be one, or EXDEV for another queue than the events' own under
      * exactly_once. NULL: the subscription's `to`. Any thread. */

@@ -356,7 +356,7 @@ static inline bool weir_value_next(const weir_value *v, weir_value_iter *it,
 /*
  * Adds an event to publish; it is sent only if the verdict is WEIR_DONE. 0, or an errno:
  * EINVAL (no data and no tombstone), EDESTADDRREQ (no address and no `to`), ENXIO (unknown
- * queue), EMSGSIZE (too large), ENOMEM. A failure is remembered, so that no result is lost for
+ * queue), EMSGSIZE (too large, or all of this event together), ENOMEM. A failure is remembered, so that no result is lost for
  * an unchecked return: WEIR_DONE then counts as a reject, after ENOMEM as a retry.
  */
 static inline int weir_emit(weir_call *call, const weir_output *out)

@@ -181,6 +181,7 @@ static int invoke_call(invoke *inv, const weir_cli *cli, void *host, void *local
                                 .is_replay = false,
                                 .has_to = inv->sub == NULL || inv->sub->opts.to != NULL,
                                 .max_output = (size_t)inv->cfg->worker.max_event,
+                                .max_outputs = (size_t)inv->cfg->worker.max_bytes / 2,
                                 .resolve = invoke_resolve,
                                 .completed = invoke_completed };
     int64_t timeout_us = inv->sub == NULL ? WEIR_NEVER : inv->sub->opts.timeout_us;

@@ -57,6 +57,7 @@ weir_status weir_line_init(weir_line *line, weir_engine *e, size_t index, weir_e
         .is_replay = setup->is_replay,
         .has_to = sub->to != NULL,
         .max_output = setup->max_event,
+        .max_outputs = setup->max_bytes / 2,
         .resolve = weir_dest_resolve,
         .completed = weir_pool_completed,
     };

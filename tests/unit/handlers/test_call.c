@@ -172,6 +172,39 @@ static void an_output_may_have_exactly_the_largest_size(void **state)
     free(bytes);
 }
 
+static void outputs_of_one_call_have_a_limit_together(void **state)
+{
+    call_rig *rig = *state;
+    char *bytes = calloc(1, CALL_RIG_MAX_OUTPUT);
+    const weir_output out = { .data = { bytes, CALL_RIG_MAX_OUTPUT } };
+    bool is_free;
+    int n = 0;
+
+    rig->env.max_outputs = 10 * CALL_RIG_MAX_OUTPUT;
+    while (weir_call_emit(&rig->call, &out) == 0) {
+        assert_true(++n < 10);
+    }
+    assert_true(n > 6); /* and a little for each */
+    assert_int_equal(weir_call_emit(&rig->call, &out), EMSGSIZE);
+    assert_string_equal(rig->call.cls, "emit-too-large");
+    rig->call.verdict = WEIR_DONE;
+    assert_int_equal(weir_call_settle(&rig->call, &is_free), WEIR_REJECT);
+    free(bytes);
+}
+
+static void the_only_output_of_a_call_may_be_over_the_limit_of_all(void **state)
+{
+    call_rig *rig = *state;
+    char *bytes = calloc(1, CALL_RIG_MAX_OUTPUT);
+
+    rig->env.max_outputs = 1;
+    assert_int_equal(
+        weir_call_emit(&rig->call,
+                       &(weir_output){ .data = { bytes, CALL_RIG_MAX_OUTPUT } }),
+        0);
+    free(bytes);
+}
+
 static void broken_headers_are_refused(void **state)
 {
     call_rig *rig = *state;
@@ -501,6 +534,8 @@ int main(void)
         RIGGED(an_empty_payload_is_not_absent),
         RIGGED(emit_without_an_address_needs_to),
         RIGGED(an_output_may_have_exactly_the_largest_size),
+        RIGGED(outputs_of_one_call_have_a_limit_together),
+        RIGGED(the_only_output_of_a_call_may_be_over_the_limit_of_all),
         RIGGED(broken_headers_are_refused),
         RIGGED(a_failed_emit_turns_done_into_a_reject_that_says_why),
         RIGGED(an_emit_without_memory_turns_done_into_a_free_retry),
