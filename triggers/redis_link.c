@@ -354,7 +354,8 @@ static int64_t link_round(weir_redis_src *src)
     if (is_in) {
         weir_redis_strikes_tend(src);
     }
-    if (is_in && link_lease(src, now)) {
+    const bool is_on = is_in && link_lease(src, now);
+    if (is_on) {
         link_parts(src, now);
         link_timers(src, now);
     } else if (is_in) {
@@ -371,8 +372,10 @@ static int64_t link_round(weir_redis_src *src)
     if (src->ack_due_us > 0) {
         due_us = link_min(due_us, src->ack_due_us);
     }
-    due_us = link_min(due_us, src->beat_due_us);
-    due_us = link_min(due_us, src->sweep_due_us);
+    if (is_on) { /* else they are long past, and nobody sets them */
+        due_us = link_min(due_us, src->beat_due_us);
+        due_us = link_min(due_us, src->sweep_due_us);
+    }
     for (size_t i = 0; i < src->n_parts; i++) {
         weir_lock_take(&src->lock);
         bool is_down = src->parts[i].state == WEIR_REDIS_DOWN;
