@@ -19,7 +19,7 @@
 #define RUN_POLL_MS 5      /* while results are gathered */
 #define RUN_FLUSH_MS 1     /* the client's own flush looks only every 10 ms */
 #define RUN_SEND_MS 5000
-#define RUN_STRICT_US 1000000
+#define RUN_STRICT_US 3000000 /* longer than the longest pause after an abort */
 #define RUN_EMPTY_US 2000000
 #define RUN_DOUBT_US 2000000 /* an end that takes longer may have been sent twice */
 #define RUN_BACKOFF_US 50000 /* after an abort, doubled up to ... */

@@ -196,6 +196,10 @@ static bool flow_may_adopt_locked(const weir_job *old, uint32_t epoch)
     if (old->lane == NULL) {
         return true;
     }
+    /* A settler refuses what it has of an epoch that is over, though its lane is open. */
+    if (state == WEIR_JOB_SETTLING && old->item.outs != NULL && !old->is_late_open) {
+        return false;
+    }
     for (weir_list *node = old->lane_node.next; node != &old->lane->jobs;
          node = node->next) {
         if (WEIR_CONTAINER_OF(node, weir_job, lane_node)->ev.receipt.epoch >= epoch) {
