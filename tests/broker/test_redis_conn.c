@@ -248,7 +248,7 @@ static void a_user_with_the_least_rights_can_read_and_acknowledge(void **state)
         p->conn,
         "ACL SETUSER least on >pw resetchannels ~orders ~weir:group:* -@all "
         "+xreadgroup +xack +xpending +xclaim +xautoclaim +xrange +xinfo +xgroup +eval "
-        "+get +set +del");
+        "+get +set +del +role");
     p->queue.user = strdup("least");
     p->queue.password = strdup("pw");
     for (int i = 0; i < 10; i++) {
