@@ -33,6 +33,9 @@ void weir_config_bind(weir_diags *d, const weir_yaml *map, const char *what,
 void weir_config_subs(weir_config *cfg, const weir_yaml *list);
 void weir_config_rules(weir_config *cfg);
 
+/* The place of a setting of a subscription, or of the subscription. */
+const weir_yaml *weir_config_sub_at(const weir_config_sub *sub, const char *key);
+
 /* An error at a node of the tree (NULL: at `or`). */
 #define WEIR_AT(node, or_node)                                                         \
     ((node) != NULL ? (node)->line : (or_node)->line),                                 \

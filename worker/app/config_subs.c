@@ -1,21 +1,19 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_subs - `subscriptions:`: each one by itself, then the rules between them.
+ * config_subs - `subscriptions:`: each one by itself; config_rules.c has what is between them.
  */
 #include "worker/app/config_private.h"
 
 #include "worker/base/clock.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char *const start_words[] = { "earliest", "latest", "committed", NULL };
 
-/* The place of a setting of a subscription, or of the subscription. */
-static const weir_yaml *subs_at(const weir_config_sub *sub, const char *key)
+const weir_yaml *weir_config_sub_at(const weir_config_sub *sub, const char *key)
 {
     const weir_yaml *node = weir_yaml_get(sub->node, key);
 
@@ -134,7 +132,7 @@ static bool subs_name_ok(const char *name)
 /* False: out of memory. */
 static bool subs_name(weir_config *cfg, weir_config_sub *sub)
 {
-    const weir_yaml *at = subs_at(sub, "name");
+    const weir_yaml *at = weir_config_sub_at(sub, "name");
 
     sub->name = sub->opts.name;
     if (sub->name == NULL) {
@@ -183,7 +181,7 @@ static void subs_start(weir_config *cfg, weir_config_sub *sub)
     }
     sub->start = WEIR_START_TIME;
     if (weir_time_parse(weir_slice_of(text), &sub->start_ms, &err) != WEIR_OK) {
-        const weir_yaml *at = subs_at(sub, "start");
+        const weir_yaml *at = weir_config_sub_at(sub, "start");
         const char *near = weir_word_nearest(start_words, text);
         weir_diag_error(&cfg->diags, at->line, at->column,
                         near == NULL
@@ -196,7 +194,7 @@ static void subs_start(weir_config *cfg, weir_config_sub *sub)
 
 static void subs_function(weir_config *cfg, weir_config_sub *sub)
 {
-    const weir_yaml *at = subs_at(sub, "function");
+    const weir_yaml *at = weir_config_sub_at(sub, "function");
     const char *words[65] = { NULL };
 
     if (sub->opts.function == NULL) {
@@ -243,7 +241,8 @@ static void subs_dead(weir_config *cfg, weir_config_sub *sub)
     } else {
         sub->dead_mode = WEIR_DEAD_ADDRESS;
         sub->dead = sub->opts.dead;
-        (void)subs_address(cfg, subs_at(sub, "dead"), sub->opts.dead, &where);
+        (void)subs_address(cfg, weir_config_sub_at(sub, "dead"), sub->opts.dead,
+                           &where);
     }
 }
 
@@ -251,7 +250,7 @@ static void subs_dead(weir_config *cfg, weir_config_sub *sub)
 static void subs_circle(weir_config *cfg, const weir_config_sub *sub, const char *key,
                         const char *address)
 {
-    const weir_yaml *at = subs_at(sub, key);
+    const weir_yaml *at = weir_config_sub_at(sub, key);
 
     for (size_t i = 0; address != NULL && i < sub->n_from; i++) {
         const char *queue = cfg->queues[sub->from[i].queue].name;
@@ -288,7 +287,7 @@ static void subs_queue_settings(weir_config *cfg, weir_config_sub *sub)
                                         : WEIR_ORDER_NONE;
     if (n_kafka < sub->n_from && sub->order != WEIR_ORDER_NONE &&
         !sub->opts.is_single) {
-        const weir_yaml *at = subs_at(sub, "order");
+        const weir_yaml *at = weir_config_sub_at(sub, "order");
         weir_diag_error(
             &cfg->diags, at->line, at->column,
             "a Redis stream has no partitions: `order: %s` needs `single: true`, "
@@ -312,7 +311,7 @@ static void subs_decoding(weir_config *cfg, weir_config_sub *sub)
     weir_err err = { 0 };
 
     if (sub->opts.key != NULL) {
-        const weir_yaml *at = subs_at(sub, "key");
+        const weir_yaml *at = weir_config_sub_at(sub, "key");
         if (weir_pointer_new(sub->opts.key, &sub->key_pointer, &err) != WEIR_OK) {
             weir_diag_error(&cfg->diags, at->line, at->column, "`key`: %s", err.text);
         } else if (is_raw) {
@@ -326,7 +325,7 @@ static void subs_decoding(weir_config *cfg, weir_config_sub *sub)
         }
     }
     if (sub->opts.filter != NULL) {
-        const weir_yaml *at = subs_at(sub, "filter");
+        const weir_yaml *at = weir_config_sub_at(sub, "filter");
         if (weir_filter_new(sub->opts.filter, &sub->filter, &err) != WEIR_OK) {
             weir_diag_error(&cfg->diags, at->line, at->column, "%s", err.text);
         } else if (is_raw && weir_filter_needs_value(sub->filter)) {
@@ -343,7 +342,7 @@ static void subs_limits(weir_config *cfg, weir_config_sub *sub)
     const weir_yaml *retry = weir_yaml_get(sub->node, "retry");
     const weir_yaml *batch_max =
         weir_yaml_get(weir_yaml_get(sub->node, "batch"), "max");
-    const weir_yaml *timeout = subs_at(sub, "timeout");
+    const weir_yaml *timeout = weir_config_sub_at(sub, "timeout");
 
     sub->concurrency = (uint32_t)sub->opts.concurrency;
     if (sub->opts.batch.max > sub->opts.concurrency) {
@@ -393,7 +392,7 @@ static void subs_delivery(weir_config *cfg, weir_config_sub *sub)
 {
     const char *const targets[] = { sub->opts.to, sub->dead };
     const char *const keys[] = { "to", "dead" };
-    const weir_yaml *at = subs_at(sub, "delivery");
+    const weir_yaml *at = weir_config_sub_at(sub, "delivery");
 
     if (sub->opts.delivery == 2) {
         weir_diag_warn(
@@ -404,7 +403,7 @@ static void subs_delivery(weir_config *cfg, weir_config_sub *sub)
     }
     if (sub->opts.delivery != 1) {
         if (subs_has(sub, "transaction")) {
-            at = subs_at(sub, "transaction");
+            at = weir_config_sub_at(sub, "transaction");
             weir_diag_warn(
                 &cfg->diags, at->line, at->column,
                 "`transaction` does nothing without `delivery: exactly_once`");
@@ -432,7 +431,7 @@ static void subs_delivery(weir_config *cfg, weir_config_sub *sub)
     }
     for (size_t i = 0; i < 2; i++) {
         if (targets[i] != NULL && !subs_is_on(cfg, targets[i], sub->from[0].queue)) {
-            at = subs_at(sub, keys[i]);
+            at = weir_config_sub_at(sub, keys[i]);
             weir_diag_error(&cfg->diags, at->line, at->column,
                             "`delivery: exactly_once` works within one queue: `%s: %s` "
                             "is not on `%s`, which is read",
@@ -466,7 +465,7 @@ static void subs_one(weir_config *cfg, const weir_yaml *node)
     subs_queue_settings(cfg, sub);
     subs_dead(cfg, sub);
     if (sub->opts.to != NULL) {
-        (void)subs_address(cfg, subs_at(sub, "to"), sub->opts.to, &to);
+        (void)subs_address(cfg, weir_config_sub_at(sub, "to"), sub->opts.to, &to);
     }
     subs_circle(cfg, sub, "to", sub->opts.to);
     subs_circle(cfg, sub, "dead", sub->dead);
@@ -495,113 +494,5 @@ void weir_config_subs(weir_config *cfg, const weir_yaml *list)
     }
     for (size_t i = 0; cfg->subs != NULL && i < list->n; i++) {
         subs_one(cfg, list->items[i]);
-    }
-}
-
-/* True if that topic is a `to` or `dead` of the file, which no pattern matches. */
-static bool subs_is_target(const weir_config *cfg, const weir_config_from *from)
-{
-    const char *queue = cfg->queues[from->queue].name;
-    const size_t len = strlen(queue);
-
-    for (size_t i = 0; i < cfg->n_subs; i++) {
-        const char *const targets[] = { cfg->subs[i].opts.to, cfg->subs[i].dead };
-
-        for (size_t k = 0; k < 2; k++) {
-            if (targets[k] != NULL && strncmp(targets[k], queue, len) == 0 &&
-                targets[k][len] == ':' &&
-                strcmp(targets[k] + len + 1, from->topic) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* True if the pattern (a POSIX extended expression to the client as well) takes that topic. */
-static bool subs_takes(const weir_config *cfg, const weir_config_from *pattern,
-                       const weir_config_from *from)
-{
-    regex_t regex;
-    bool is_match;
-
-    if (!pattern->is_pattern || from->is_pattern || subs_is_target(cfg, from) ||
-        regcomp(&regex, pattern->topic, REG_EXTENDED | REG_NOSUB) != 0) {
-        return false;
-    }
-    is_match = regexec(&regex, from->topic, 0, NULL, 0) == 0;
-    regfree(&regex);
-    return is_match;
-}
-
-static bool subs_share(const weir_config *cfg, const weir_config_sub *a,
-                       const weir_config_sub *b)
-{
-    for (size_t i = 0; i < a->n_from; i++) {
-        for (size_t k = 0; k < b->n_from; k++) {
-            const weir_config_from *x = &a->from[i];
-            const weir_config_from *y = &b->from[k];
-
-            if (x->queue == y->queue &&
-                (strcmp(x->topic, y->topic) == 0 || subs_takes(cfg, x, y) ||
-                 subs_takes(cfg, y, x))) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* On Kafka a group is one set of members, whatever they read. */
-static bool subs_share_kafka(const weir_config *cfg, const weir_config_sub *a,
-                             const weir_config_sub *b)
-{
-    for (size_t i = 0; i < a->n_from; i++) {
-        for (size_t k = 0; k < b->n_from; k++) {
-            if (a->from[i].queue == b->from[k].queue &&
-                cfg->queues[a->from[i].queue].type->has_partitions) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-void weir_config_rules(weir_config *cfg)
-{
-    for (size_t i = 0; i < cfg->n_subs; i++) {
-        weir_config_sub *b = &cfg->subs[i];
-        for (size_t k = 0; k < i; k++) {
-            const weir_config_sub *a = &cfg->subs[k];
-            if (a->name == NULL || b->name == NULL) {
-                continue;
-            }
-            if (strcmp(a->name, b->name) == 0) {
-                const weir_yaml *at = subs_at(b, "name");
-                weir_diag_error(
-                    &cfg->diags, at->line, at->column,
-                    "two subscriptions are called `%s`; the other stands on line "
-                    "%d",
-                    b->name, a->node->line);
-            }
-            if (a->group == NULL || b->group == NULL ||
-                strcmp(a->group, b->group) != 0) {
-                continue;
-            }
-            const weir_yaml *at = subs_at(b, "group");
-            if (subs_share(cfg, a, b)) {
-                weir_diag_error(
-                    &cfg->diags, at->line, at->column,
-                    "group `%s` reads one address in two subscriptions; each would "
-                    "see a part of its events (the other stands on line %d)",
-                    b->group, a->node->line);
-            } else if (subs_share_kafka(cfg, a, b)) {
-                weir_diag_warn(
-                    &cfg->diags, at->line, at->column,
-                    "group `%s` is shared by subscriptions with different topics; "
-                    "each rebalance stops both (the other stands on line %d)",
-                    b->group, a->node->line);
-            }
-        }
     }
 }
