@@ -162,14 +162,8 @@ static void what_a_transaction_left_out_comes_again_by_a_rebalance(void **state)
 
 static int setup_group(void **state)
 {
-    weir_err err;
-
     (void)state;
-    if (weir_broker_share_kafka(WEIR_KAFKA_NEW, &kafka, &err) != WEIR_OK) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
+    return kit_share_kafka(&kafka);
 }
 
 static int teardown_group(void **state)

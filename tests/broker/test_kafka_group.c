@@ -406,14 +406,8 @@ static void an_answer_speaks_of_its_own_commit(void **state)
 
 static int setup_group(void **state)
 {
-    weir_err err;
-
     (void)state;
-    if (weir_broker_share_kafka(WEIR_KAFKA_NEW, &kafka, &err) != WEIR_OK) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
+    return kit_share_kafka(&kafka);
 }
 
 static int teardown_group(void **state)

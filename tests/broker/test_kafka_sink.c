@@ -499,14 +499,8 @@ static void a_probe_knows_how_large_a_record_may_be(void **state)
 
 static int setup_group(void **state)
 {
-    weir_err err;
-
     (void)state;
-    if (weir_broker_share_kafka(WEIR_KAFKA_NEW, &kafka, &err) != WEIR_OK) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
+    return kit_share_kafka(&kafka);
 }
 
 static int teardown_group(void **state)

@@ -228,17 +228,23 @@ static weir_status pass(rig *r, const char *address, int64_t patience_us, weir_e
     return weir_engine_skip(r->e, &at, weir_clock_us() + patience_us, err);
 }
 
+/* A rig whose partition stands at a batch that cannot be decoded. */
+static void stuck_rig_open(rig *r)
+{
+    bad_rig_open(r);
+    weir_rig_start(r);
+    RIG_WAIT(weir_engine_is_ready(r->e, NULL));
+    atomic_store(&bad.part_trouble, WEIR_TROUBLE_UNDECODABLE);
+    RIG_WAIT(is_unready_for(r, "see weir skip"));
+}
+
 static void what_the_client_cannot_read_is_published_then_passed(void **state)
 {
     weir_err err = { 0 };
     rig r;
 
     (void)state;
-    bad_rig_open(&r);
-    weir_rig_start(&r);
-    RIG_WAIT(weir_engine_is_ready(r.e, NULL));
-    atomic_store(&bad.part_trouble, WEIR_TROUBLE_UNDECODABLE);
-    RIG_WAIT(is_unready_for(&r, "see weir skip"));
+    stuck_rig_open(&r);
     assert_int_equal(pass(&r, "mem:in/0@41", RIG_PATIENCE_US, &err), WEIR_OK);
     assert_int_equal(atomic_load(&bad.skipped), 42);
     assert_int_equal(weir_rig_count(&r, RIG_DEAD), 1);
@@ -259,11 +265,7 @@ static void nothing_is_passed_before_its_dead_letter_is_confirmed(void **state)
     rig r;
 
     (void)state;
-    bad_rig_open(&r);
-    weir_rig_start(&r);
-    RIG_WAIT(weir_engine_is_ready(r.e, NULL));
-    atomic_store(&bad.part_trouble, WEIR_TROUBLE_UNDECODABLE);
-    RIG_WAIT(is_unready_for(&r, "see weir skip"));
+    stuck_rig_open(&r);
     weir_memory_queue_fail_sends(r.q, RIG_DEAD, WEIR_SENT_AGAIN, SIZE_MAX);
     assert_int_equal(pass(&r, "mem:in/0@7", 50000, &err), WEIR_ETIMEOUT);
     assert_non_null(strstr(err.text, "not confirmed yet"));
@@ -284,11 +286,7 @@ static void a_source_that_does_not_move_makes_a_skip_fail(void **state)
     rig r;
 
     (void)state;
-    bad_rig_open(&r);
-    weir_rig_start(&r);
-    RIG_WAIT(weir_engine_is_ready(r.e, NULL));
-    atomic_store(&bad.part_trouble, WEIR_TROUBLE_UNDECODABLE);
-    RIG_WAIT(is_unready_for(&r, "see weir skip"));
+    stuck_rig_open(&r);
     atomic_store(&bad.refuses_skip, true);
     assert_int_equal(pass(&r, "mem:in/0@7", RIG_PATIENCE_US, &err), WEIR_EINVAL);
     assert_non_null(strstr(err.text, "did not move"));

@@ -41,6 +41,17 @@ static rd_kafka_t *kit_client(rd_kafka_type_t type, const char *brokers,
     return rk;
 }
 
+int kit_share_kafka(weir_broker **kafka)
+{
+    weir_err err;
+
+    if (weir_broker_share_kafka(WEIR_KAFKA_NEW, kafka, &err) != WEIR_OK) {
+        print_error("%s\n", err.text);
+        return -1;
+    }
+    return 0;
+}
+
 void kit_produce(const char *brokers, const char *topic, int32_t partition, int n,
                  size_t size)
 {

@@ -19,6 +19,10 @@
 #define KIT_OFFSETS 40000
 #define KIT_BATCH 128
 
+/* For a group's setup: the shared Kafka, weir_broker_free() ends it. 0, or -1 and it has been
+ * said why. */
+int kit_share_kafka(weir_broker **kafka);
+
 /* Writes n records "<topic>/<partition>/<number>" of at least `size` bytes; partition -1: with
  * keys "k<number>" by the library's partitioner. Waits for all. Asserts. */
 void kit_produce(const char *brokers, const char *topic, int32_t partition, int n,

@@ -215,12 +215,9 @@ static void a_full_disk_is_told_by_the_flush(void **state)
     const weir_capture_record rec = { .partition = -1, .data = WEIR_SLICE_LIT("x") };
     weir_capture_writer *w = NULL;
     weir_err err = { 0 };
-    struct stat about;
 
     (void)state;
-    if (stat("/dev/full", &about) != 0 || !S_ISCHR(about.st_mode)) {
-        skip();
-    }
+    assert_int_equal(access("/dev/full", W_OK), 0); /* every Linux has it */
     assert_int_equal(weir_capture_create("/dev/full", &w, &err), WEIR_OK);
     assert_int_equal(weir_capture_write(w, &rec, &err), WEIR_OK);
     assert_int_equal(weir_capture_flush(w, false, &err), WEIR_EIO);
@@ -240,12 +237,9 @@ static void more_than_a_buffer_on_a_full_disk_is_told_at_once(void **state)
     const weir_capture_record rec = { .partition = -1, .data = { data, sizeof(data) } };
     weir_capture_writer *w = NULL;
     weir_err err = { 0 };
-    struct stat about;
 
     (void)state;
-    if (stat("/dev/full", &about) != 0 || !S_ISCHR(about.st_mode)) {
-        skip();
-    }
+    assert_int_equal(access("/dev/full", W_OK), 0); /* every Linux has it */
     assert_int_equal(weir_capture_create("/dev/full", &w, &err), WEIR_OK);
     assert_int_equal(weir_capture_write(w, &rec, &err), WEIR_EIO);
     assert_non_null(strstr(err.text, "No space left"));
