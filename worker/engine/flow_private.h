@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 The weir authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow_private - what the four files of the flow share: flow.c (admit, take), flow_finish.c
- * (verdicts, leaving), flow_settle.c (sent, settled, again) and flow_epoch.c (assign, retire, fence, views).
+ * flow_private - what the files of the flow share: flow_make.c (its life), flow.c (admit, take),
+ * flow_finish.c (verdicts, leaving), flow_settle.c (sent, settled, again), flow_epoch.c (assign,
+ * retire, fence, views) and flow_lone.c (suspects).
  */
 #ifndef WEIR_ENGINE_FLOW_PRIVATE_H
 #define WEIR_ENGINE_FLOW_PRIVATE_H
